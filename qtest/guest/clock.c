@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Time: the TSC, because reading it takes no lock in QEMU
+ *
+ * Its rate is measured once against the ACPI PM timer (3.579545 MHz, 24 bits).
+ */
+#include "guest.h"
+#include "io.h"
+
+#define PM_TIMER_HZ 3579545
+#define PM_TIMER_MASK 0xffffff
+#define CALIBRATION_TICKS (PM_TIMER_HZ / 200)   /* 5 ms */
+
+uint32_t tsc_per_ms;
+
+void clock_calibrate(void)
+{
+    uint32_t pm_start = power_timer();
+    uint64_t tsc_start = rdtsc();
+    uint32_t pm_ticks;
+    uint64_t tsc_ticks;
+    unsigned polls = 0;
+
+    do {
+        pm_ticks = (power_timer() - pm_start) & PM_TIMER_MASK;
+        tsc_ticks = rdtsc() - tsc_start;
+        if (++polls == 10000000) {
+            fail("the ACPI PM timer stands still");
+        }
+    } while (pm_ticks < CALIBRATION_TICKS);
+
+    /* ticks per ms = tsc_ticks / (pm_ticks / PM_TIMER_HZ * 1000) */
+    tsc_per_ms = divide(divide(tsc_ticks * PM_TIMER_HZ, pm_ticks), 1000);
+    if (tsc_per_ms < 1000) {
+        fail("the TSC stands still");
+    }
+}
+
+uint64_t clock_us_since(uint64_t tsc)
+{
+    return divide((rdtsc() - tsc) * 1000, tsc_per_ms);
+}
+
+void clock_spin_us(uint32_t us)
+{
+    uint64_t start = rdtsc();
+    uint64_t ticks = divide((uint64_t)us * tsc_per_ms, 1000);
+
+    while (rdtsc() - start < ticks) {
+    }
+}
+
+/*
+ * The time is taken before each look, so a vCPU that was not run for long
+ * looks once more before it gives up.
+ */
+bool clock_wait(bool (*come)(void), uint64_t *waited_us)
+{
+    uint64_t start = rdtsc();
+    uint64_t ticks = (uint64_t)config.patience_ms * tsc_per_ms;
+    uint64_t passed = 0;
+    bool done = false;
+
+    while (!done && passed < ticks) {
+        passed = rdtsc() - start;
+        done = come();
+    }
+    *waited_us += clock_us_since(start);
+    return done;
+}

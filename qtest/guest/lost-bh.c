@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Scenario lost-bh: the completion of a disk read is forgotten
+ *
+ * A read is in flight while the vCPU writes to the flash and polls the main
+ * context for that.  The read must complete without any further event.  When
+ * it does not, another flash write polls once more and so runs the forgotten
+ * bottom half; a read that comes then was not slow, but lost.  A second read,
+ * with no flash write beside it, shows whether the main loop still works.
+ */
+#include "guest.h"
+#include "io.h"
+
+const char scenario_name[] = "lost-bh";
+
+/* Returns whether the read came by itself. */
+static bool wait_read(bool *rescued, uint64_t *us)
+{
+    *us = 0;
+    if (clock_wait(disk_idle, us)) {
+        return true;
+    }
+    mark('l');
+    flash_byte();
+    *rescued = clock_wait(disk_idle, us);
+    return false;
+}
+
+static bool run_round(uint32_t n)
+{
+    bool kept, second_kept;
+    bool rescued, second_rescued;
+    uint64_t us, second_us;
+
+    round_begin();
+    disk_read();
+    flash_byte();
+    mark('f');
+    kept = wait_read(&rescued, &us);
+    disk_read();
+    second_kept = wait_read(&second_rescued, &second_us);
+    round_end();
+
+    if (!kept) {
+        report_lost(n, "read", rescued, us);
+    } else if (!second_kept) {
+        report_lost(n, "second-read", second_rescued, second_us);
+    } else {
+        report_kept(n);
+    }
+    return kept && second_kept;
+}
+
+void scenario_main(void)
+{
+    uint32_t n = 0;
+    uint32_t lost = 0;
+    uint64_t start;
+
+    devices_open();
+    warm_up();
+    start = rdtsc();
+    while (round_more(n)) {
+        if (!run_round(++n)) {
+            lost++;
+        }
+    }
+    finish(n, lost, clock_us_since(start));
+}

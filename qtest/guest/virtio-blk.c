@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A virtio-blk disk through the legacy I/O port interface
+ *
+ * Reads of one sector, each another one, into one buffer.  The device is told
+ * not to interrupt; a completed read shows in the used ring in RAM.
+ */
+#include "guest.h"
+#include "io.h"
+
+#define DISK_PORTS 0xc000
+
+#define PCI_BAR0 0x10
+
+/* offsets of the legacy registers */
+#define GUEST_FEATURES 4
+#define QUEUE_PFN 8
+#define QUEUE_NUM 12
+#define QUEUE_SEL 14
+#define QUEUE_NOTIFY 16
+#define STATUS 18
+#define CAPACITY 20
+
+#define STATUS_ACKNOWLEDGE 1
+#define STATUS_DRIVER 2
+#define STATUS_DRIVER_OK 4
+
+#define DESC_NEXT 1
+#define DESC_WRITE 2
+#define AVAIL_NO_INTERRUPT 1
+
+#define QUEUE_MAX 1024
+#define PAGE 4096
+#define SECTOR 512
+
+typedef struct Desc {
+    uint64_t addr;
+    uint32_t len;
+    uint16_t flags;
+    uint16_t next;
+} Desc;
+
+typedef struct Avail {
+    uint16_t flags;
+    uint16_t idx;
+    uint16_t ring[];
+} Avail;
+
+typedef struct Used {
+    uint16_t flags;
+    uint16_t idx;
+} Used;
+
+typedef struct RequestHeader {
+    uint32_t type;              /* 0: read */
+    uint32_t reserved;
+    uint64_t sector;
+} RequestHeader;
+
+/* the largest queue: descriptors, available ring, used ring on a new page */
+static uint8_t queue[QUEUE_MAX * 16 + PAGE + QUEUE_MAX * 8 + PAGE]
+    __attribute__((aligned(PAGE)));
+static uint8_t sector_data[SECTOR] __attribute__((aligned(SECTOR)));
+static RequestHeader header __attribute__((aligned(16)));
+static volatile uint8_t request_status;
+
+static volatile Avail *avail;
+static volatile Used *used;
+static uint16_t queue_num;
+static uint32_t sectors;
+static uint32_t next_sector;
+
+static void set_desc(int i, volatile void *addr, uint32_t len, uint16_t flags)
+{
+    Desc *desc = (Desc *)queue + i;
+
+    desc->addr = (uintptr_t)addr;
+    desc->len = len;
+    desc->flags = flags;
+    desc->next = flags & DESC_NEXT ? i + 1 : 0;
+}
+
+void disk_open(void)
+{
+    uint32_t disk = pci_find(0x1af4, 0x1001);
+    uint32_t used_offset;
+
+    if (!disk) {
+        fail("no virtio-blk device with the legacy interface on PCI bus 0");
+    }
+    pci_write(disk, PCI_BAR0, DISK_PORTS);
+    pci_enable(disk);
+
+    outb(DISK_PORTS + STATUS, 0);
+    outb(DISK_PORTS + STATUS, STATUS_ACKNOWLEDGE);
+    outb(DISK_PORTS + STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
+    outl(DISK_PORTS + GUEST_FEATURES, 0);
+    sectors = inl(DISK_PORTS + CAPACITY);
+    if (!sectors || sectors == UINT32_MAX) {
+        fail("the virtio-blk device has no sectors");
+    }
+
+    outw(DISK_PORTS + QUEUE_SEL, 0);
+    queue_num = inw(DISK_PORTS + QUEUE_NUM);
+    if (queue_num < 3 || queue_num > QUEUE_MAX ||
+        (queue_num & (queue_num - 1))) {
+        fail("the virtio-blk device has no usable queue");
+    }
+    avail = (volatile Avail *)(queue + queue_num * sizeof(Desc));
+    used_offset = queue_num * sizeof(Desc) + sizeof(Avail) +
+                  queue_num * sizeof(uint16_t) + sizeof(uint16_t);
+    used_offset = (used_offset + PAGE - 1) & -PAGE;
+    used = (volatile Used *)(queue + used_offset);
+    avail->flags = AVAIL_NO_INTERRUPT;
+    outl(DISK_PORTS + QUEUE_PFN, (uintptr_t)queue / PAGE);
+
+    set_desc(0, &header, sizeof(header), DESC_NEXT);
+    set_desc(1, sector_data, SECTOR, DESC_NEXT | DESC_WRITE);
+    set_desc(2, &request_status, 1, DESC_WRITE);
+
+    outb(DISK_PORTS + STATUS,
+         STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_DRIVER_OK);
+}
+
+void disk_read(void)
+{
+    header.sector = next_sector++ % sectors;
+    avail->ring[avail->idx & (queue_num - 1)] = 0;
+    barrier();
+    avail->idx++;
+    barrier();
+    outw(DISK_PORTS + QUEUE_NOTIFY, 0);
+}
+
+bool disk_idle(void)
+{
+    return used->idx == avail->idx;
+}
