@@ -21,6 +21,11 @@
 #define ICW1_INIT 0x11
 #define ICW4_8086 1
 #define EOI 0x20
+
+#define APIC_SPURIOUS (*(volatile uint32_t *)0xfee000f0)
+#define APIC_LINT0 (*(volatile uint32_t *)0xfee00350)
+#define APIC_ENABLE 0x12f           /* spurious vector: the last one we have */
+#define LVT_EXTINT 0x700
 #define MASK_ALL 0xff
 #define MASK_ALL_BUT_TIMER 0xfe
 
@@ -95,6 +100,10 @@ void irq_open(void)
     idtr.base = (uintptr_t)idt;
     asm volatile("lidt %0" : : "m"(idtr));
     pic_init();
+
+    /* The first vCPU takes the PICs' interrupts through LINT0. */
+    APIC_SPURIOUS = APIC_ENABLE;
+    APIC_LINT0 = LVT_EXTINT;
 }
 
 void irq_timer_expect(void)
