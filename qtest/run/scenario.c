@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A round is lost when the guest has waited in vain and the engine saw, at
+ * that moment, the main loop asleep in a poll that would have gone on.  A
+ * round in which the main loop was running is only slow.  "Not affected" has
+ * to be earned: by so many rounds in which every hold of the schedule was met.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "engine-log.h"
+#include "qemu-process.h"
+#include "scenario.h"
+
+/* Longer than patience, rescue and a hold's bound together */
+#define STUCK_US (6 * G_USEC_PER_SEC)
+
+/* One stray poll storm (a signal, a slow thread) is no spin; two are. */
+#define SPINS_TO_TELL 2
+
+static const char *const two_cpus[] = { "-smp", "2", NULL };
+
+const Scenario scenarios[] = {
+    {
+        .name = "lost-bh", .guest = "lost-bh", .schedule = "lost-bh.schedule",
+        .loses = "the completion of a virtio-blk read", .rounds = 40,
+    },
+    {
+        .name = "late-write", .guest = "lost-bh",
+        .schedule = "late-write.schedule",
+        .loses = "the peace of the main loop, or later wakeups", .rounds = 40,
+    },
+    {
+        .name = "lost-timer", .guest = "lost-timer",
+        .schedule = "lost-timer.schedule",
+        .loses = "the interrupt of a timer", .rounds = 40,
+    },
+    {
+        .name = "lost-shutdown", .guest = "lost-shutdown",
+        .schedule = "lost-shutdown.schedule",
+        .loses = "the guest's request to power off", .rounds = 4,
+        .boot_a_round = true,
+    },
+    {
+        .name = "lost-reset", .guest = "lost-reset",
+        .schedule = "lost-reset.schedule",
+        .loses = "the guest's request to reset", .rounds = 20,
+        .options = two_cpus,
+    },
+    {
+        .name = "free-run", .guest = "free-run", .schedule = NULL,
+        .loses = "anything, with nothing forced", .rounds = 10000,
+    },
+};
+const unsigned n_scenarios = G_N_ELEMENTS(scenarios);
+
+typedef struct Run {
+    const Scenario *scenario;
+    const RunOptions *opts;
+    ScenarioResult *result;
+    unsigned need;
+    bool done;
+} Run;
+
+const Scenario *scenario_find(const char *name)
+{
+    for (unsigned i = 0; i < n_scenarios; i++) {
+        if (!strcmp(scenarios[i].name, name)) {
+            return &scenarios[i];
+        }
+    }
+    return NULL;
+}
+
+const char *verdict_name(Verdict verdict)
+{
+    static const char *const names[] = {
+        [VERDICT_NOT_AFFECTED] = "NOT AFFECTED",
+        [VERDICT_AFFECTED] = "AFFECTED",
+        [VERDICT_CANNOT_TELL] = "CANNOT TELL",
+    };
+
+    return names[verdict];
+}
+
+static void draw_progress(const Run *run, unsigned done)
+{
+    enum { WIDTH = 30 };
+    unsigned full = MIN(done * WIDTH / MAX(run->need, 1), WIDTH);
+
+    if (run->opts->progress) {
+        fprintf(stderr, "\r  %-14s [%.*s%*s] %u/%u rounds ",
+                run->scenario->name, full,
+                "##############################", WIDTH - full, "",
+                MIN(done, run->need), run->need);
+        if (run->done) {
+            fprintf(stderr, "\r%*s\r", 72, "");
+        }
+    }
+}
+
+static void set_string(char **place, char *value)
+{
+    g_free(*place);
+    *place = value;
+}
+
+static void take_columns(Run *run, const EngineLog *log)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    engine_log_print_columns(log, out);
+    fclose(out);
+    set_string(&run->result->columns, g_strdup(text));
+    free(text);
+}
+
+static void take_loss(Run *run, const EngineLog *log, const char *what,
+                      bool rescued)
+{
+    ScenarioResult *r = run->result;
+    const Evidence *e = &log->evidence;
+    bool asleep = log->has_evidence && e->main_polls &&
+                  (e->sleep_ms < 0 || e->sleep_ms >= 1000);
+    g_autofree char *sleep = NULL;
+
+    if (run->scenario->schedule && !asleep) {
+        r->slow++;
+        return;
+    }
+    r->lost++;
+    r->rescued += rescued;
+    if (e->sleep_ms < 0 || (e->sleep_ms > r->sleep_ms && r->sleep_ms >= 0)) {
+        r->sleep_ms = e->sleep_ms;
+    }
+    if (!run->scenario->schedule) {
+        return;
+    }
+    sleep = e->sleep_ms < 0 ? g_strdup("with no timeout")
+                            : g_strdup_printf("for %.0f ms", e->sleep_ms);
+    set_string(&r->evidence, g_strdup_printf(
+        "%s lost: main thread asleep in system call %ld %s, eventfd-count %lld"
+        " (fd %d)", what, e->main_syscall, sleep, e->count, e->notifier));
+    take_columns(run, log);
+}
+
+/* One line of the guest; returns false when this QEMU has said all it will */
+static bool take_line(Run *run, EngineLog *log, const char *line)
+{
+    ScenarioResult *r = run->result;
+    unsigned n, lost;
+    unsigned long us;
+    char what[32], rescued[8];
+
+    if (sscanf(line, "round %u lost %31s rescued %7s us %lu", &n, what,
+               rescued, &us) == 4) {
+        r->rounds++;
+        take_loss(run, log, what, !strcmp(rescued, "yes"));
+    } else if (sscanf(line, "round %u kept", &n) == 1) {
+        r->rounds++;
+    } else if (sscanf(line, "progress %u lost %u us %lu", &n, &lost,
+                      &us) == 3) {
+        r->rounds = n;
+        r->lost = lost;
+        r->elapsed_s = us / 1e6;
+        draw_progress(run, n);
+    } else if (sscanf(line, "end rounds %u lost %u us %lu", &n, &lost,
+                      &us) == 3) {
+        r->elapsed_s += us / 1e6;
+        if (!run->scenario->schedule) {
+            r->rounds = n;
+            r->lost = lost;
+        }
+        run->done = true;
+        return false;
+    } else if (g_str_has_prefix(line, "error ")) {
+        set_string(&r->reason, g_strdup_printf("the guest says: %s",
+                                               line + strlen("error ")));
+        run->done = true;
+        return false;
+    }
+    return true;
+}
+
+static bool judged(const Run *run)
+{
+    const ScenarioResult *r = run->result;
+
+    /* a loss is told before the rescue, which then ends QEMU */
+    if (run->scenario->boot_a_round && r->lost > r->rescued) {
+        return false;
+    }
+    if (!run->opts->to_the_end && (r->lost || r->spins >= SPINS_TO_TELL)) {
+        return true;
+    }
+    return (run->scenario->schedule ? r->met : r->rounds) >= run->need;
+}
+
+/*
+ * No line for long: does the vCPU sleep in a poll while the main loop sleeps
+ * too?  Then the whole machine hangs, and no guest can say so.
+ */
+static void take_stuck(Run *run, QemuProcess *q)
+{
+    g_autofree char *tasks = g_strdup_printf("/proc/%d/task", (int)q->pid);
+    g_autoptr(GString) text = g_string_new(NULL);
+    GDir *dir = g_dir_open(tasks, 0, NULL);
+    const char *tid;
+
+    while (dir && (tid = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(tasks, tid, "syscall", NULL);
+        g_autofree char *syscall = NULL;
+
+        if (g_file_get_contents(path, &syscall, NULL, NULL)) {
+            syscall[strcspn(syscall, " \n")] = '\0';
+            g_string_append_printf(text, " %s%s:%s",
+                                   atoi(tid) == q->pid ? "main/" : "", tid,
+                                   syscall);
+        }
+    }
+    g_clear_pointer(&dir, g_dir_close);
+    run->result->stuck = true;
+    run->result->lost++;
+    set_string(&run->result->evidence, g_strdup_printf(
+        "the whole machine hangs for %d s in the middle of a round;"
+        " thread:system call%s", (int)(STUCK_US / G_USEC_PER_SEC), text->str));
+}
+
+/*
+ * QEMU has gone by itself.  Where the round is to end it (power off), this is
+ * a round that was kept, or one that was lost and rescued; anywhere else it is
+ * a failure.
+ */
+static void take_exit(Run *run, QemuProcess *q, bool spoke)
+{
+    ScenarioResult *r = run->result;
+    g_autofree char *words = NULL;
+
+    if (run->scenario->boot_a_round && spoke && WIFEXITED(q->wait_status) &&
+        WEXITSTATUS(q->wait_status) == 0) {
+        r->rounds++;
+        if (r->lost > r->rescued) {
+            r->rescued++;
+        }
+        return;
+    }
+    words = qemu_process_last_words(q);
+    run->done = true;
+    set_string(&r->reason, g_strdup_printf("QEMU %s%s%s",
+        spoke ? "ended in the middle of a run" : "ended at its start",
+        *words ? ": " : "", words));
+}
+
+static bool run_qemu(Run *run, GError **error)
+{
+    const RunOptions *opts = run->opts;
+    ScenarioResult *r = run->result;
+    g_autofree char *bin = g_strconcat(run->scenario->guest, ".bin", NULL);
+    g_autofree char *firmware = g_build_filename(opts->guest_dir, bin, NULL);
+    g_autofree char *schedule = run->scenario->schedule ?
+        g_build_filename(opts->schedule_dir, run->scenario->schedule, NULL) :
+        NULL;
+    QemuConfig config = {
+        .binary = opts->binary,
+        .firmware = firmware,
+        .engine = schedule ? opts->engine : NULL,
+        .schedule = schedule,
+        .options = run->scenario->options,
+        .aio = opts->aio,
+        .rounds = schedule ? 0 : run->need,
+        .patience_ms = opts->patience_ms,
+        .log_rounds = 2,
+    };
+    QemuProcess *q = qemu_process_start(&config, opts->scratch, error);
+    unsigned met_before = r->met;
+    unsigned spins_before = r->spins;
+    bool talking = true;
+    bool spoke = false;
+    bool gone = false;
+    EngineLog *log;
+
+    if (!q) {
+        return false;
+    }
+    log = engine_log_new(q->log_path);
+    while (talking && !run->done) {
+        gint64 stuck = g_get_monotonic_time() + STUCK_US;
+        gint64 deadline = MIN(opts->deadline_us, stuck);
+        g_autofree char *line = NULL;
+
+        if (!qemu_process_next_line(q, deadline, &line)) {
+            engine_log_update(log);
+            if (stuck <= opts->deadline_us && spoke) {
+                take_stuck(run, q);
+                take_columns(run, log);
+            } else {
+                set_string(&r->reason, g_strdup_printf(
+                    "time is over after %u of %u rounds%s%s", r->met,
+                    run->need, log->missed ? "; missed: " : "",
+                    log->missed ? log->missed : ""));
+            }
+            run->done = true;
+            break;
+        }
+        engine_log_update(log);
+        r->met = met_before + log->met;
+        r->spins = spins_before + log->spins;
+        if (!line) {
+            gone = true;
+            break;
+        }
+        spoke = true;
+        talking = take_line(run, log, line);
+        if (run->scenario->schedule) {
+            draw_progress(run, r->met);
+        }
+        run->done |= judged(run);
+    }
+    qemu_process_stop(q);
+    engine_log_update(log);
+    r->met = met_before + log->met;
+    r->writes += log->writes;
+    r->clears += log->clears;
+    r->polls += log->polls;
+    if (gone) {
+        take_exit(run, q, spoke);
+    }
+    if (log->missed && r->met < run->need && !r->reason) {
+        r->reason = g_strdup_printf("missed in round %s", log->missed);
+    }
+    engine_log_free(log);
+    qemu_process_free(q, opts->keep);
+    return true;
+}
+
+static void judge(Run *run)
+{
+    ScenarioResult *r = run->result;
+
+    if (r->lost) {
+        r->verdict = VERDICT_AFFECTED;
+        if (r->evidence && !r->stuck) {
+            set_string(&r->evidence, g_strdup_printf(
+                "%s, %s by the guest's next event", r->evidence,
+                r->rescued ? "rescued" : "not rescued"));
+        }
+    } else if (r->spins >= SPINS_TO_TELL) {
+        r->verdict = VERDICT_AFFECTED;
+        set_string(&r->evidence, g_strdup_printf(
+            "main loop spins: in %u of %u quiet times it did not sleep",
+            r->spins, r->rounds));
+    } else if ((run->scenario->schedule ? r->met : r->rounds) >= run->need &&
+               !r->slow) {
+        r->verdict = VERDICT_NOT_AFFECTED;
+    } else {
+        r->verdict = VERDICT_CANNOT_TELL;
+        if (!r->reason) {
+            r->reason = g_strdup_printf(
+                "%u rounds met the schedule, %u are needed; %u were slow",
+                r->met, run->need, r->slow);
+        }
+    }
+}
+
+ScenarioResult *scenario_run(const Scenario *scenario, const RunOptions *opts,
+                             GError **error)
+{
+    ScenarioResult *result = g_new0(ScenarioResult, 1);
+    Run run = {
+        .scenario = scenario,
+        .opts = opts,
+        .result = result,
+        .need = opts->rounds ? opts->rounds : scenario->rounds,
+    };
+
+    result->scenario = scenario;
+    do {
+        if (!run_qemu(&run, error)) {
+            scenario_result_free(result);
+            return NULL;
+        }
+    } while (scenario->boot_a_round && !run.done && !judged(&run));
+    run.done = true;
+    draw_progress(&run, run.need);
+    judge(&run);
+    return result;
+}
+
+void scenario_result_free(ScenarioResult *result)
+{
+    g_free(result->evidence);
+    g_free(result->reason);
+    g_free(result->columns);
+    g_free(result);
+}
