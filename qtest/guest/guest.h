@@ -113,6 +113,9 @@ bool flash_refused(void);
 void pit_quiet(void);
 void pit_shot_us(uint32_t us);
 
+/* rtc.c: so that this one does not tick either */
+void rtc_stop(void);
+
 /* irq.c: exceptions end the run; of all interrupts only IRQ 0 can come */
 void irq_open(void);
 

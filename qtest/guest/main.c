@@ -20,6 +20,7 @@ void guest_main(void)
 {
     irq_open();
     pit_quiet();
+    rtc_stop();
     scenario_main();
 }
 

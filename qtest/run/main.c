@@ -261,7 +261,7 @@ int main(int argc, char **argv)
     }
     if (opt_list) {
         for (unsigned i = 0; i < n_scenarios; i++) {
-            printf("%-14s loses %s%s\n", scenarios[i].name, scenarios[i].loses,
+            printf("%-18s loses %s%s\n", scenarios[i].name, scenarios[i].loses,
                    scenarios[i].schedule ? "" : " (only when named)");
         }
         return 0;

@@ -7,7 +7,7 @@
 
 static void print_result(const ScenarioResult *r)
 {
-    printf("  %-14s %-12s  ", r->scenario->name, verdict_name(r->verdict));
+    printf("  %-18s %-12s  ", r->scenario->name, verdict_name(r->verdict));
     switch (r->verdict) {
     case VERDICT_AFFECTED:
         printf("%s\n", r->evidence ? r->evidence : r->scenario->loses);

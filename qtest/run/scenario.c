@@ -27,6 +27,12 @@ const Scenario scenarios[] = {
         .loses = "the completion of a virtio-blk read", .rounds = 40,
     },
     {
+        .name = "clear-before-poll", .guest = "lost-bh",
+        .schedule = "clear-before-poll.schedule",
+        .loses = "the same, with the main loop on its way to sleep",
+        .rounds = 40,
+    },
+    {
         .name = "late-write", .guest = "lost-bh",
         .schedule = "late-write.schedule",
         .loses = "the peace of the main loop, or later wakeups", .rounds = 40,
@@ -90,7 +96,7 @@ static void draw_progress(const Run *run, unsigned done)
     unsigned full = MIN(done * WIDTH / MAX(run->need, 1), WIDTH);
 
     if (run->opts->progress) {
-        fprintf(stderr, "\r  %-14s [%.*s%*s] %u/%u rounds ",
+        fprintf(stderr, "\r  %-18s [%.*s%*s] %u/%u rounds ",
                 run->scenario->name, full,
                 "##############################", WIDTH - full, "",
                 MIN(done, run->need), run->need);
