@@ -10,24 +10,48 @@
 #define PM_TIMER_HZ 3579545
 #define PM_TIMER_MASK 0xffffff
 #define CALIBRATION_TICKS (PM_TIMER_HZ / 200)   /* 5 ms */
+#define SAMPLES 16
 
 uint32_t tsc_per_ms;
 
+/*
+ * Read both clocks at the same moment: of some tries the one that took the
+ * least, because the host may take the CPU away between the two.
+ */
+static uint64_t sample(uint32_t *pm_ticks)
+{
+    uint64_t best = UINT64_MAX;
+    uint64_t tsc = 0;
+
+
+    for (int i = 0; i < SAMPLES; i++) {
+        uint64_t before = rdtsc();
+        uint32_t pm = power_timer();
+        uint64_t took = rdtsc() - before;
+
+        if (took < best) {
+            best = took;
+            tsc = before + took / 2;
+            *pm_ticks = pm;
+        }
+    }
+    return tsc;
+}
+
 void clock_calibrate(void)
 {
-    uint32_t pm_start = power_timer();
-    uint64_t tsc_start = rdtsc();
-    uint32_t pm_ticks;
-    uint64_t tsc_ticks;
+    uint32_t pm_start, pm_end, pm_ticks;
+    uint64_t tsc_start, tsc_ticks;
     unsigned polls = 0;
 
-    do {
-        pm_ticks = (power_timer() - pm_start) & PM_TIMER_MASK;
-        tsc_ticks = rdtsc() - tsc_start;
+    tsc_start = sample(&pm_start);
+    while (((power_timer() - pm_start) & PM_TIMER_MASK) < CALIBRATION_TICKS) {
         if (++polls == 10000000) {
             fail("the ACPI PM timer stands still");
         }
-    } while (pm_ticks < CALIBRATION_TICKS);
+    }
+    tsc_ticks = sample(&pm_end) - tsc_start;
+    pm_ticks = (pm_end - pm_start) & PM_TIMER_MASK;
 
     /* ticks per ms = tsc_ticks / (pm_ticks / PM_TIMER_HZ * 1000) */
     tsc_per_ms = divide(divide(tsc_ticks * PM_TIMER_HZ, pm_ticks), 1000);

@@ -23,8 +23,7 @@ static bool run_round(uint32_t n)
     if (clock_wait(disk_idle, &us)) {
         return true;
     }
-    flash_byte();
-    rescued = clock_wait(disk_idle, &us);
+    rescued = round_rescue_read(&us);
     report_lost(n, "read", rescued, us);
     return false;
 }

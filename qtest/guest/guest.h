@@ -140,6 +140,13 @@ void smp_open(void);
 bool round_more(uint32_t rounds);
 
 /*
+ * After a read was awaited in vain: write a flash byte and wait again, adding
+ * the time to *waited_us.  Returns whether the read came with that byte, so
+ * was not slow but forgotten.
+ */
+bool round_rescue_read(uint64_t *waited_us);
+
+/*
  * Start a round with marks b and r: the main loop has been woken by the PIT
  * between the two.
  */

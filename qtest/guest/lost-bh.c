@@ -21,8 +21,7 @@ static bool wait_read(bool *rescued, uint64_t *us)
         return true;
     }
     mark('l');
-    flash_byte();
-    *rescued = clock_wait(disk_idle, us);
+    *rescued = round_rescue_read(us);
     return false;
 }
 

@@ -40,7 +40,6 @@ void flash_byte(void)
 
     *byte = CMD_PROGRAM;
     *byte = 0;
-    *byte = CMD_READ_ARRAY;
 }
 
 bool flash_refused(void)

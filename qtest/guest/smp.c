@@ -14,7 +14,7 @@
 #define ICR_INIT 0x500
 #define ICR_STARTUP 0x600
 
-#define START_US 500000
+#define START_US 2000000
 #define SETTLE_US 200
 
 extern uint8_t ap_start[];

@@ -31,7 +31,7 @@ enum {
 static char **opt_scenarios;
 static int opt_rounds;
 static int opt_seconds;
-static int opt_patience = 1000;
+static int opt_patience = 400;
 static char *opt_engine;
 static char *opt_guest_dir;
 static char *opt_schedule_dir;
