@@ -23,7 +23,7 @@ static uint64_t sample(uint32_t *pm_ticks)
     uint64_t best = UINT64_MAX;
     uint64_t tsc = 0;
 
-
+    *pm_ticks = 0;
     for (int i = 0; i < SAMPLES; i++) {
         uint64_t before = rdtsc();
         uint32_t pm = power_timer();
