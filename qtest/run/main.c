@@ -4,7 +4,6 @@
  *
  * Exit status: 0 not affected, 1 affected, 2 wrong use, 77 cannot tell.
  */
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,6 +163,9 @@ static bool run_all(const GPtrArray *chosen, const RunOptions *opts,
             return false;
         }
         g_ptr_array_add(results, r);
+        if (qemu_process_signal()) {
+            break;
+        }
     }
     return true;
 }
@@ -217,7 +219,6 @@ static int verdict(const char *program, const GPtrArray *chosen)
     report.binary = opt_binary ? opt_binary[0] : DEFAULT_BINARY;
     if (probe_binary(report.binary, &binary, &version, &error)) {
         report.binary = opts.binary = binary;
-        report.version = version;
         scratch = make_scratch(&error);
         opts.scratch = scratch;
         if (scratch) {
@@ -226,6 +227,10 @@ static int verdict(const char *program, const GPtrArray *chosen)
         if (scratch && !opt_keep) {
             g_rmdir(scratch);
         }
+    }
+    report.version = version;
+    if (qemu_process_signal()) {
+        return complain(128 + qemu_process_signal(), "stopped by a signal");
     }
     if (error && g_error_matches(error, RUN_ERROR, RUN_ERROR_IMPOSSIBLE)) {
         report.verdict = VERDICT_CANNOT_TELL;
@@ -277,5 +282,6 @@ int main(int argc, char **argv)
     if (!choose_scenarios(chosen)) {
         return EXIT_USE;
     }
+    qemu_process_catch_signals();
     return verdict(program, chosen);
 }

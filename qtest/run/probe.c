@@ -2,7 +2,10 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,7 +14,7 @@
 #include "probe.h"
 #include "qemu-process.h"
 
-#define ASK_TIMEOUT_S 10
+#define ASK_TIMEOUT_S 5
 
 static bool refuse(GError **error, RunError code, const char *fmt, ...)
     G_GNUC_PRINTF(3, 4);
@@ -102,21 +105,42 @@ static void answered(GObject *process, GAsyncResult *result, gpointer loop)
     g_main_loop_quit(loop);
 }
 
-/* What "@path @words..." prints; bounded, and its end is waited for */
+static void lead_a_group(gpointer unused)
+{
+    (void)unused;
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static void kill_group(GSubprocess *process)
+{
+    const char *id = g_subprocess_get_identifier(process);
+
+    if (id) {
+        kill(-atoi(id), SIGKILL);
+    }
+    g_subprocess_force_exit(process);
+    g_subprocess_wait(process, NULL, NULL);
+}
+
+/* What "@path @word @value" prints; bounded, and nothing is left of it */
 static bool ask(const char *path, const char *word, const char *value,
                 char **answer, GError **error)
 {
     const char *argv[] = { path, word, value, NULL };
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, false);
     g_autoptr(GCancellable) cancel = g_cancellable_new();
+    g_autoptr(GSubprocessLauncher) launcher =
+        g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE |
+                                  G_SUBPROCESS_FLAGS_STDERR_PIPE);
     g_autoptr(GSubprocess) process = NULL;
     g_autofree char *err = NULL;
     guint timer;
     bool ok;
 
     *answer = NULL;
-    process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE |
-                                G_SUBPROCESS_FLAGS_STDERR_PIPE, error);
+    g_subprocess_launcher_set_child_setup(launcher, lead_a_group, NULL, NULL);
+    process = g_subprocess_launcher_spawnv(launcher, argv, error);
     if (!process) {
         return false;
     }
@@ -130,8 +154,7 @@ static bool ask(const char *path, const char *word, const char *value,
         g_source_remove(timer);
     }
     if (!ok) {
-        g_subprocess_force_exit(process);
-        g_subprocess_wait(process, NULL, NULL);
+        kill_group(process);
         return refuse(error, RUN_ERROR_USE, "'%s %s%s%s' gave no answer in %d "
                       "seconds; is this a QEMU?", path, word,
                       value ? " " : "", value ? value : "", ASK_TIMEOUT_S);

@@ -237,6 +237,28 @@ static bool read_report(QemuProcess *q)
     return true;
 }
 
+static volatile sig_atomic_t caught_signal;
+
+static void catch_signal(int sig)
+{
+    caught_signal = sig;
+}
+
+void qemu_process_catch_signals(void)
+{
+    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+    struct sigaction sa = { .sa_handler = catch_signal };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
+        sigaction(signals[i], &sa, NULL);
+    }
+}
+
+int qemu_process_signal(void)
+{
+    return caught_signal;
+}
+
 bool qemu_process_next_line(QemuProcess *q, gint64 deadline_us, char **line)
 {
     *line = NULL;
@@ -248,9 +270,11 @@ bool qemu_process_next_line(QemuProcess *q, gint64 deadline_us, char **line)
         gint64 left = deadline_us - g_get_monotonic_time();
         bool gone;
 
-        if (left <= 0) {
+        if (left <= 0 || caught_signal) {
             return false;
         }
+        /* a signal that comes right here is seen after this time at most */
+        left = MIN(left, G_USEC_PER_SEC / 4);
         /* A FIFO that nobody has opened yet, or any more, reports no POLLIN */
         if (poll(fds, 2, left / 1000 + 1) < 0 && errno != EINTR) {
             return false;
@@ -261,8 +285,7 @@ bool qemu_process_next_line(QemuProcess *q, gint64 deadline_us, char **line)
                 return true;
             }
             if (fds[0].revents & POLLHUP) {
-                /* the writer is leaving: wait for its end, or the deadline */
-                left = deadline_us - g_get_monotonic_time();
+                /* the writer is leaving: wait for its end */
                 poll(&fds[1], 1, MAX(left / 1000, 0));
             }
         }

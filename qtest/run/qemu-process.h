@@ -60,6 +60,15 @@ QemuProcess *qemu_process_start(const QemuConfig *config, const char *parent,
  */
 bool qemu_process_next_line(QemuProcess *q, gint64 deadline_us, char **line);
 
+/*
+ * After this call SIGINT, SIGTERM and SIGHUP end no process at once: they make
+ * qemu_process_next_line() return false, so that the caller can clean up.
+ */
+void qemu_process_catch_signals(void);
+
+/* The signal that has come since, or 0 */
+int qemu_process_signal(void);
+
 /* Kills QEMU if it still runs, and waits for its end. */
 void qemu_process_stop(QemuProcess *q);
 
