@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Front door of aio-wakeup: one word per job, each a script under scripts/.
+#
+#   ./build.sh                the main job: packages, source, stock and patched
+#                             QEMU, the guest under its schedules, the table
+#   ./build.sh check          every test; the last line counts them
+#   ./build.sh verdict [BIN]  is this QEMU affected?  (no QEMU source, no root)
+#   ./build.sh apply --tree DIR [--upto N] [--dry-run] [--reverse]
+#                             put the series on a QEMU tree, or take it off
+#   ./build.sh generations    which QEMU is affected, and which series it takes
+#   ./build.sh clean          remove what was built; --cache: the downloads too
+#
+# Every word takes --help; so does the main job (./build.sh main --help), whose
+# options may also follow ./build.sh itself (--tree DIR).
+#
+# Exit status: 0 as expected, 1 a finding, 2 wrong use, 77 not possible here.
+
+set -euo pipefail
+
+scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)/scripts
+word=${1:-main}
+case $word in
+-h | --help)
+    sed -n '4,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    exit 0
+    ;;
+-*) word=main ;;
+*) [ $# -eq 0 ] || shift ;;
+esac
+
+if [ ! -x "$scripts/$word.sh" ]; then
+    echo "build.sh: there is no word '$word'; ./build.sh --help lists them" >&2
+    exit 2
+fi
+exec "$scripts/$word.sh" "$@"

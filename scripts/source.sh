@@ -1,0 +1,149 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Gets a QEMU source package with apt's own means, and unpacks it.
+#
+# usage: source.sh [--suite NAME] [--update] FOLDER
+#
+#   FOLDER         where the unpacked tree goes (replaced when it is older)
+#   --suite NAME   of this Debian release instead of the machine's own
+#   --update       ask the archive even if the cache holds a package
+#
+# The URIs, keys and options are those of the machine's apt configuration; they
+# go to private sources files in the cache folder, as deb-src.  Nothing else on
+# the system changes, and no root is needed.
+
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# The machine's stanzas (.sources) that carry this release, as deb-src of SUITE.
+private_stanzas() {
+    awk -v own="$own" -v suite="$suite" '
+        function flush(    i, n, part, out) {
+            n = split(suites, part, /[ \t]+/); out = ""
+            for (i = 1; i <= n; i++)
+                if (part[i] ~ "^(" own "|stable|oldstable|testing)(-security|/updates)?$") {
+                    sub("^(" own "|stable|oldstable|testing)", suite, part[i])
+                    if (index(out " ", " " part[i] " ") == 0) out = out " " part[i]
+                }
+            if (out != "" && enabled && main)
+                printf "Types: deb-src\nSuites:%s\nComponents: main\n%s\n", out, rest
+            suites = rest = key = ""; enabled = 1; main = 0
+        }
+        BEGIN { enabled = 1 }
+        FNR == 1 || /^[ \t]*$/ { flush(); if (/^[ \t]*$/) next }
+        /^#/ { next }
+        /^[^ \t]/ { key = tolower($1) }
+        key == "types:" || key == "architectures:" { next }
+        key == "suites:" { sub(/^[^ \t]+:/, ""); suites = suites " " $0; next }
+        key == "components:" { if ((" " $0 " ") ~ /[ \t]main[ \t]/) main = 1; next }
+        key == "enabled:" { if (tolower($2) ~ /^(no|false|0|off)$/) enabled = 0; next }
+        { rest = rest $0 "\n" }
+        END { flush() }' "$@"
+}
+
+# The same for one-line files (.list).
+private_lines() {
+    awk -v own="$own" -v suite="$suite" '
+        $1 == "deb" {
+            options = ""; line = $0; sub(/^[ \t]*deb[ \t]+/, "", line)
+            if (line ~ /^\[/) {
+                options = line; sub(/\].*/, "]", options)
+                sub(/^\[[^]]*\][ \t]*/, "", line)
+                gsub(/(arch|lang|target)[-+]?=[^] ]*/, "", options)
+                options = options " "
+            }
+            split(line, part, /[ \t]+/)
+            if (part[2] ~ "^(" own "|stable|oldstable|testing)(-security|/updates)?$" &&
+                (line " ") ~ /[ \t]main[ \t]/) {
+                sub("^(" own "|stable|oldstable|testing)", suite, part[2])
+                print "deb-src " options part[1] " " part[2] " main"
+            }
+        }' "$@"
+}
+
+private_sources() {
+    local list parts files
+    eval "$(apt-config shell list Dir::Etc::sourcelist/f parts Dir::Etc::sourceparts/d)"
+    mkdir -p "$apt/sources.d" "$apt/lists/partial" "$apt/cache/archives/partial"
+    rm -f "$apt"/sources.d/*
+    mapfile -t files < <(find "$list" "$parts" -maxdepth 1 -type f -name '*.sources' 2>/dev/null)
+    [ ${#files[@]} -eq 0 ] || private_stanzas "${files[@]}" >"$apt/sources.d/private.sources"
+    mapfile -t files < <(find "$list" "$parts" -maxdepth 1 -type f -name '*.list' 2>/dev/null)
+    [ ${#files[@]} -eq 0 ] || private_lines "${files[@]}" | sort -u >"$apt/sources.d/private.list"
+    find "$apt/sources.d" -type f -empty -delete
+    [ -n "$(ls "$apt/sources.d")" ] ||
+        cannot "apt's configuration names no archive of the release $own (component main)"
+}
+
+private_apt() {
+    apt-get -q -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$apt/sources.d" \
+        -o Dir::State::Lists="$apt/lists" -o Dir::Cache="$apt/cache" \
+        -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none "$@"
+}
+
+download() {
+    local fresh=$apt/download
+    rm -rf "$fresh"
+    mkdir -p "$fresh" && cd "$fresh" || return
+    # An archive that lacks one of the suites makes this fail; what counts is
+    # whether the package can be had.
+    private_apt update
+    private_apt source --only-source --download-only qemu && ls ./*.dsc
+}
+
+dsc_in() {
+    [ ! -d "$1" ] || find "$1" -maxdepth 1 -name 'qemu_*.dsc' | sort -V | tail -n 1
+}
+
+suite=
+update=no
+folder=
+while [ $# -gt 0 ]; do
+    case $1 in
+    -h | --help) print_help "$0"; exit 0 ;;
+    --suite) suite=$(value_of "$@"); shift ;;
+    --update) update=yes ;;
+    -*) die "unknown option $1" ;;
+    *) folder=$1 ;;
+    esac
+    shift
+done
+[ -n "$folder" ] || die "where to? a folder is needed"
+need_commands "getting the source" apt-get=apt dpkg-source=dpkg-dev patch=patch
+take_build_folder
+
+own=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+[ -n "$own" ] || cannot "/etc/os-release does not name this Debian release"
+suite=${suite:-$own}
+apt=$CACHE/apt-$suite
+kept=$CACHE/source-$suite
+
+dsc=$(dsc_in "$kept")
+if [ -z "$dsc" ] || [ "$update" = yes ]; then
+    need_space "$CACHE" 500 "the source package"
+    private_sources
+    at_end "$apt/download"
+    if step "getting the QEMU source package of $suite" "$BUILD/log/source-$suite.log" download; then
+        rm -rf "$kept"
+        mv "$apt/download" "$kept"
+    elif [ -z "$dsc" ]; then
+        cannot "the source package of $suite is out of reach; check the network and apt's sources"
+    else
+        say "    the package in the cache is used instead"
+    fi
+    dsc=$(dsc_in "$kept")
+fi
+
+stamp=$folder/.aio-wakeup-source
+name=$(basename "$dsc" .dsc)
+if [ "$(cat "$stamp" 2>/dev/null || :)" != "$name" ]; then
+    need_space "$(dirname "$folder")" 1500 "the unpacked source"
+    at_end "$folder.new"
+    rm -rf "$folder.new"
+    step "unpacking $name" "$BUILD/log/unpack-$suite.log" \
+        dpkg-source --no-check --no-copy -x "$dsc" "$folder.new" ||
+        cannot "$dsc cannot be unpacked; remove it and start again"
+    printf '%s\n' "$name" >"$folder.new/.aio-wakeup-source"
+    rm -rf "$folder"
+    mv "$folder.new" "$folder"
+fi
