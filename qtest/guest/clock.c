@@ -78,10 +78,10 @@ void clock_spin_us(uint32_t us)
  * The time is taken before each look, so a vCPU that was not run for long
  * looks once more before it gives up.
  */
-bool clock_wait(bool (*come)(void), uint64_t *waited_us)
+bool clock_wait_ms(bool (*come)(void), uint32_t ms, uint64_t *waited_us)
 {
     uint64_t start = rdtsc();
-    uint64_t ticks = (uint64_t)config.patience_ms * tsc_per_ms;
+    uint64_t ticks = (uint64_t)ms * tsc_per_ms;
     uint64_t passed = 0;
     bool done = false;
 
@@ -91,4 +91,9 @@ bool clock_wait(bool (*come)(void), uint64_t *waited_us)
     }
     *waited_us += clock_us_since(start);
     return done;
+}
+
+bool clock_wait(bool (*come)(void), uint64_t *waited_us)
+{
+    return clock_wait_ms(come, config.patience_ms, waited_us);
 }

@@ -78,6 +78,9 @@ extern uint32_t tsc_per_ms;
  */
 bool clock_wait(bool (*come)(void), uint64_t *waited_us);
 
+/* The same with a time of its own, in ms. */
+bool clock_wait_ms(bool (*come)(void), uint32_t ms, uint64_t *waited_us);
+
 /* pci.c: functions of bus 0 */
 
 /*
@@ -145,6 +148,18 @@ bool round_more(uint32_t rounds);
  * was not slow but forgotten.
  */
 bool round_rescue_read(uint64_t *waited_us);
+
+/*
+ * For what only the main loop can bring: for up to the patience call notify(),
+ * which must make QEMU notify its main loop, and write flash bytes, because
+ * since QEMU 10.2 a main loop may sleep that no notification reaches.  Adds
+ * the time to *waited_us.  Returns whether it came.
+ */
+bool round_rescue(void (*notify)(void), bool (*come)(void),
+                  uint64_t *waited_us);
+
+/* Notify the main loop by arming the PIT. */
+void round_notify(void);
 
 /*
  * Start a round with marks b and r: the main loop has been woken by the PIT

@@ -25,6 +25,19 @@ static bool wait_read(bool *rescued, uint64_t *us)
     return false;
 }
 
+/* It sleeps still: a read that comes shows that it is back for a new round. */
+static void wake_main_loop(uint32_t n)
+{
+    uint64_t us = 0;
+
+    disk_read();
+    if (round_rescue(round_notify, disk_idle, &us)) {
+        report_note(n, "the main loop has been woken");
+    } else {
+        report_note(n, "the main loop cannot be woken");
+    }
+}
+
 static bool run_round(uint32_t n)
 {
     bool kept, second_kept;
@@ -38,6 +51,9 @@ static bool run_round(uint32_t n)
     kept = wait_read(&rescued, &us);
     disk_read();
     second_kept = wait_read(&second_rescued, &second_us);
+    if (!second_kept) {
+        wake_main_loop(n);
+    }
     round_end();
 
     if (!kept) {

@@ -51,9 +51,7 @@ static void poll_and_wait(void)
     persist.lost++;
     persist.state = ROUND_LOST;
 
-    /* Whatever notifies the main loop is a rescue: arming a timer does. */
-    pit_shot_us(1000);
-    clock_wait(never, &us);
+    round_rescue(round_notify, never, &us);
     report_lost(persist.rounds, "reset", false, us);
     finish(persist.rounds, persist.lost, clock_us_since(persist.start));
 }

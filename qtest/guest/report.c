@@ -14,6 +14,7 @@
 
 #define EXIT_END 0      /* QEMU's exit status is twice this plus 1 */
 #define EXIT_ERROR 1
+#define EXIT_AGAIN_US 20000
 
 static char line[128];
 static unsigned line_len;
@@ -110,7 +111,7 @@ void mark(char point)
 
 /*
  * Newer QEMUs leave through the main loop, which may be the one that sleeps:
- * wake it with a timer, and say it again.
+ * do whatever may wake it, and say it again.
  */
 static void __attribute__((noreturn)) leave(uint32_t code)
 {
@@ -119,8 +120,9 @@ static void __attribute__((noreturn)) leave(uint32_t code)
         if (!tsc_per_ms) {
             stop();
         }
-        clock_spin_us(100000);
+        clock_spin_us(EXIT_AGAIN_US);
         pit_shot_us(1000);
+        flash_byte();
     }
 }
 

@@ -12,6 +12,7 @@
 #define WAKE_OVER_US 1500
 /* A forgotten bottom half runs within the flash byte's write. */
 #define RESCUE_US 100000
+#define RESCUE_STEP_MS 20
 
 static uint64_t wake_tsc;
 
@@ -31,11 +32,33 @@ bool round_rescue_read(uint64_t *waited_us)
     return came && us <= RESCUE_US;
 }
 
+bool round_rescue(void (*notify)(void), bool (*come)(void),
+                  uint64_t *waited_us)
+{
+    bool came = false;
+
+    for (uint32_t ms = 0; ms < config.patience_ms && !came;
+         ms += 2 * RESCUE_STEP_MS) {
+        notify();
+        came = clock_wait_ms(come, RESCUE_STEP_MS, waited_us);
+        if (!came) {
+            flash_byte();
+            came = clock_wait_ms(come, RESCUE_STEP_MS, waited_us);
+        }
+    }
+    return came;
+}
+
+void round_notify(void)
+{
+    wake_tsc = rdtsc();
+    pit_shot_us(WAKE_US);
+}
+
 void round_begin(void)
 {
     mark('b');
-    wake_tsc = rdtsc();
-    pit_shot_us(WAKE_US);
+    round_notify();
     mark('r');
 }
 
