@@ -33,14 +33,14 @@ kept_paths() {
     touched_files "${all[@]}"
     [ "$how" = quilt ] || return 0
     (cd "$tree" && find debian/changelog debian/patches/series .pc/applied-patches \
-        debian/patches/aio-wakeup-* .pc/aio-wakeup-* -type f 2>/dev/null) || :
+        debian/patches/aio-wakeup-* .pc/aio-wakeup-* -maxdepth 0 2>/dev/null) || :
 }
 
 keep() {
     local file
     mkdir -p "$before"
     while read -r file; do
-        [ ! -e "$tree/$file" ] || (cd "$tree" && cp -p --parents -- "$file" "$before/")
+        [ ! -e "$tree/$file" ] || (cd "$tree" && cp -a --parents -- "$file" "$before/")
     done < <(kept_paths)
     on_failure put_back
 }
@@ -65,7 +65,7 @@ with_patch() {
             mkdir -p "$(dirname "$tree/$file")"
             cp "$after/$file" "$tree/$file"
         fi
-    done < <(touched_files "${all[@]}")
+    done < <(touched_files "${part[@]}")
     on_failure_clear
 }
 
@@ -229,8 +229,10 @@ before=$work/before
 try_series "$tree" "$generation" "$have" "$upto" "$after"
 
 if [ "$reverse" = yes ]; then
+    part=("${all[@]:upto:have-upto}")
     words="taken off: patches $((upto + 1)) to $have of ${#all[@]} ($generation, with $how)"
 else
+    part=("${all[@]:have:upto-have}")
     words="applied: patches $((have + 1)) to $upto of ${#all[@]} ($generation, with $how)"
 fi
 if [ "$dry" = yes ]; then

@@ -63,7 +63,8 @@ finish() {
     exit "$status"
 }
 trap finish EXIT
-trap 'warn "gave up at line $LINENO: $BASH_COMMAND"' ERR
+# What ends a script without a word of its own is a mistake in the script.
+trap 'case $? in 2 | 77 | 1[2-9]?) ;; *) warn "gave up at line $LINENO: $BASH_COMMAND" ;; esac' ERR
 
 # usage: stoppable / unstoppable: whether this script may be told to stop now.
 stoppable() {
@@ -154,3 +155,21 @@ use_ccache() {
 }
 
 jobs_wanted() { printf '%s\n' "${AIO_WAKEUP_JOBS:-$(nproc)}"; }
+
+# usage: columns [LEAD BETWEEN TRAIL RULE]: tab-separated rows on stdin as a
+# table; RULE is yes for a line of dashes under the first row
+columns() {
+    awk -F'\t' -v lead="${1:-}" -v between="${2-  }" -v trail="${3:-}" -v rule="${4:-no}" '
+        function pad(text, width) { while (length(text) < width) text = text " "; return text }
+        { for (i = 1; i <= NF; i++) { cell[NR, i] = $i; if (length($i) > width[i]) width[i] = length($i) }
+          if (NF > most) most = NF }
+        END { for (r = 1; r <= NR; r++) {
+                  line = lead
+                  for (i = 1; i <= most; i++) line = line (i > 1 ? between : "") pad(cell[r, i], width[i])
+                  line = line trail
+                  sub(/ +$/, "", line)
+                  print line
+                  if (r == 1 && rule == "yes") {
+                      gsub(/[^|]/, "-", line); print line
+                  } } }'
+}

@@ -85,13 +85,7 @@ table() {
     done
 }
 
-table | awk -F'\t' '
-    { for (i = 1; i <= NF; i++) { cell[NR, i] = $i; if (length($i) > width[i]) width[i] = length($i) }
-      columns = NF }
-    END { for (r = 1; r <= NR; r++) {
-              line = ""
-              for (i = 1; i <= columns; i++) line = line sprintf(i < columns ? "%-*s  " : "%2$s", width[i], cell[r, i])
-              print line } }'
+table | columns ""
 say "all in $((SECONDS - begin)) s"
 
 verdict_of() { jq -r .verdict "$results/$1.json"; }

@@ -8,10 +8,14 @@
 #   --tree DIR       of this QEMU tree (a copy is built, DIR is only read)
 #   --suite NAME     of this Debian release's package; the default is the
 #                    machine's own release
-#   --variant NAME   stock (default), patched (with the whole series), or a
-#                    number: with so many patches of it
+#   --variant NAME   stock (default), patched (with the whole series), a number:
+#                    with so many patches of it, or wrong/NAME, mutants/NAME:
+#                    with that one patch, which is kept for tests
 #   --print          only print the build folder that these options stand for
 #   TARGET           what ninja builds; default: qemu-system-x86_64
+#
+# Only the devices that the guest drives are in it; AIO_WAKEUP_DEVICES=all keeps
+# those that configure would choose.
 #
 # The last line on stdout is the build folder.  Objects of one variant serve the
 # others through the compiler cache: what a patch does not touch is not compiled
@@ -28,23 +32,36 @@ sync_trees() {
     mkdir -p "$to" && rsync -rlp --checksum --delete "$@" "$from/" "$to/"
 }
 
+# What the guest drives; the board brings the rest.
+devices=configs/devices/x86_64-softmmu/aio-wakeup.mak
+
+choose_devices() {
+    [ -d "$set/stock/src/$(dirname "$devices")" ] || return 0
+    printf 'CONFIG_%s=y\n' I440FX VIRTIO_PCI VIRTIO_BLK ISA_DEBUG >"$set/stock/src/$devices"
+}
+
 copy_user_tree() {
-    local excludes=(--exclude=.git) found
+    local excludes=(--exclude=.git "--exclude=/$devices") found
     while read -r found; do
         excludes+=("--exclude=/$(dirname "$found")/")
     done < <(cd "$tree" && find . -mindepth 2 -maxdepth 2 -name build.ninja -printf '%P\n')
     sync_trees "$tree" "$set/stock/src" "${excludes[@]}"
 }
 
-# The patched tree: what the series touches is patched aside, then all is synced.
+# The patched tree: what the patches touch is patched aside, then all is synced.
 make_patched_tree() {
-    local aside=$set/aside-$variant excludes=() file generation from
-    generation=$(find_generation "$set/stock/src")
-    from=$(series_state "$set/stock/src" "$generation")
-    [ "$variant" != patched ] || upto=$(series_length "$generation")
+    local aside=$set/aside excludes=() file generation have
     at_end "$aside"
-    rm -rf "$aside"
-    try_series "$set/stock/src" "$generation" "$from" "$upto" "$aside"
+    generation=$(find_generation "$set/stock/src")
+    if [ -n "$extra" ]; then
+        extra=$PATCHES/${extra%%/*}/$generation/${extra#*/}.patch
+        [ -e "$extra" ] || die "there is no patch $extra"
+        try_patches "$set/stock/src" "$aside" "$extra"
+    else
+        have=$(series_state "$set/stock/src" "$generation")
+        [ "$variant" != patched ] || upto=$(series_length "$generation")
+        try_series "$set/stock/src" "$generation" "$have" "$upto" "$aside"
+    fi
     while read -r file; do
         excludes+=("--exclude=/$file")
     done < <(cd "$aside" && find . -type f -printf '%P\n')
@@ -62,6 +79,9 @@ options() {
     done
     printf '%s\n' --target-list=x86_64-softmmu --enable-tcg --enable-fdt=system \
         --enable-tools --enable-linux-aio --enable-linux-io-uring --disable-docs
+    if [ -e "$source/$devices" ] && [ "${AIO_WAKEUP_DEVICES:-}" != all ]; then
+        printf '%s\n' --without-default-devices --with-devices-x86_64=aio-wakeup
+    fi
     if grep -q -e '--meson=' <<<"$known"; then
         printf '%s\n' --meson=/usr/bin/meson
     else
@@ -94,9 +114,12 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ ${#targets[@]} -gt 0 ] || targets=(qemu-system-x86_64)
+upto=0
+extra=
 case $variant in
-stock | patched) upto=0 ;;
-*[!0-9]* | 0 | '') die "--variant is stock, patched or a number from 1, not '$variant'" ;;
+stock | patched) ;;
+wrong/?* | mutants/?*) extra=$variant ;;
+*[!0-9]* | 0 | '') die "--variant is stock, patched, a number from 1, or wrong/NAME, not '$variant'" ;;
 *) upto=$variant ;;
 esac
 
@@ -110,7 +133,7 @@ else
 fi
 case $variant in
 [0-9]*) dir=$set/upto-$variant ;;
-*) dir=$set/$variant ;;
+*) dir=$set/${variant//\//-} ;;
 esac
 if [ "$only_print" = yes ]; then
     printf '%s\n' "$dir/build"
@@ -130,6 +153,7 @@ else
     need_space "$set" 1500 "a copy of $tree"
     guarded copy_user_tree || cannot "$tree cannot be copied to $set"
 fi
+choose_devices
 [ "$variant" = stock ] || make_patched_tree
 
 mapfile -t wanted < <(options "$dir/src")

@@ -14,6 +14,53 @@ must_be_qemu() {
     fi
 }
 
+# usage: generations: their names, one a line; described by generation.conf
+generations() {
+    (cd "$PATCHES" 2>/dev/null && for conf in */generation.conf; do
+        [ ! -e "$conf" ] || dirname "$conf"
+    done | sort -V)
+}
+
+# usage: described GENERATION KEY: the values of this key, one a line
+described() {
+    sed -n "s/^$2 *= *//p" "$PATCHES/$1/generation.conf"
+}
+
+# usage: says TREE 'FILE | STRING': a line of the file holds the fixed string
+says() {
+    grep -qsF -- "${2#* | }" "$1/${2%% | *}"
+}
+
+# usage: unlike TREE GENERATION: how the tree differs from this generation, one
+# a line, nothing if it is of it
+unlike() {
+    local mark
+    while read -r mark; do
+        says "$1" "$mark" || printf "%s lacks '%s'\n" "${mark%% | *}" "${mark#* | }"
+    done < <(described "$2" need)
+    while read -r mark; do
+        ! says "$1" "$mark" || printf "%s has '%s'\n" "${mark%% | *}" "${mark#* | }"
+    done < <(described "$2" lack)
+}
+
+# usage: find_generation TREE: the generation whose files the tree has
+find_generation() {
+    local generation differences count fewest=999 nearest=
+    while read -r generation; do
+        differences=$(unlike "$1" "$generation")
+        if [ -z "$differences" ]; then
+            printf '%s\n' "$generation"
+            return
+        fi
+        count=$(wc -l <<<"$differences")
+        if [ "$count" -lt "$fewest" ]; then
+            fewest=$count
+            nearest="$generation, but $(head -n 1 <<<"$differences")"
+        fi
+    done < <(generations)
+    die "$1 is of no generation that this project knows${nearest:+: nearest is $nearest}"
+}
+
 # usage: series_patches GENERATION: the patch files in order, one a line
 series_patches() {
     local name
@@ -32,18 +79,18 @@ touched_files() {
     sed -n 's,^\(---\|+++\) [ab]/\([^	]*\).*,\2,p' "$@" | sort -u
 }
 
-# usage: copy_touched TREE GENERATION TO: TO gets what the series touches, alone
+# usage: copy_touched TREE TO PATCH...: TO gets what the patches touch, alone
 copy_touched() {
-    local tree=$1 to=$3 file all
-    mapfile -t all < <(series_patches "$2")
+    local tree=$1 to=$2 file
+    shift 2
     rm -rf "$to"
     mkdir -p "$to"
     while read -r file; do
         [ ! -e "$tree/$file" ] || (cd "$tree" && cp --parents -- "$file" "$to/")
-    done < <(touched_files "${all[@]}")
+    done < <(touched_files "$@")
 }
 
-# usage: put PATCH FOLDER [-R]: on failure prints the hunks that do not fit
+# usage: put PATCH FOLDER [-R]: on failure prints what does not fit, one a line
 put() {
     local out
     out=$(patch -p1 -F0 -N -f --no-backup-if-mismatch -r - -d "$2" -i "$1" "${@:3}" 2>&1) && return 0
@@ -52,25 +99,52 @@ put() {
          lost && /^\|\+\+\+ / { print "file " $2 " (not there)"; lost = 0 }
          /previously applied/ { print "file " file " (already so)" }
          /^Hunk .*FAILED/ { sub(/\.? *$/, ""); print "file " file ", " tolower($1) " " $2 " near line " $5 }' <<<"$out" |
-        sed 's/[.]$//' | sort -u | head -n 3 | paste -sd';' | sed 's/;/; /g'
+        sed 's/[.]$//' | sort -u
     return 1
 }
 
-# usage: try_series TREE GENERATION FROM UPTO ASIDE: ASIDE gets the touched files
-# with patches FROM+1..UPTO on; FROM > UPTO takes FROM..UPTO+1 off.
-try_series() {
-    local tree=$1 generation=$2 from=$3 upto=$4 aside=$5 all i why
-    mapfile -t all < <(series_patches "$generation")
-    [ "$upto" -le ${#all[@]} ] || die "the series of $generation has ${#all[@]} patches, there is no patch $upto"
-    copy_touched "$tree" "$generation" "$aside"
-    for ((i = from; i < upto; i++)); do
-        why=$(put "${all[i]}" "$aside") ||
-            die "patch $((i + 1)) ($(basename "${all[i]}")) does not fit: ${why:-malformed}; nothing was changed"
+# usage: brief WHY: the first few of those lines as one
+brief() { head -n 3 <<<"${1:-it is malformed}" | paste -sd';' | sed 's/;/; /g'; }
+
+# usage: try_patches TREE ASIDE PATCH...: ASIDE gets the touched files with these
+# patches on
+try_patches() {
+    local tree=$1 aside=$2 patch why
+    shift 2
+    copy_touched "$tree" "$aside" "$@"
+    for patch; do
+        why=$(put "$patch" "$aside") ||
+            die "$(basename "$patch") does not fit: $(brief "$why"); nothing was changed"
     done
+}
+
+# usage: try_series TREE GENERATION FROM UPTO ASIDE: the same with patches
+# FROM+1..UPTO of the series; FROM > UPTO takes FROM..UPTO+1 off.
+try_series() {
+    local tree=$1 from=$3 upto=$4 aside=$5 all i why
+    mapfile -t all < <(series_patches "$2")
+    [ "$upto" -le ${#all[@]} ] || die "the series of $2 has ${#all[@]} patches, there is no patch $upto"
+    if [ "$upto" -ge "$from" ]; then
+        try_patches "$tree" "$aside" "${all[@]:from:upto-from}"
+        return
+    fi
+    copy_touched "$tree" "$aside" "${all[@]:upto:from-upto}"
     for ((i = from; i > upto; i--)); do
         why=$(put "${all[i - 1]}" "$aside" -R) ||
-            die "patch $i ($(basename "${all[i - 1]}")) does not come off: ${why:-malformed}; nothing was changed"
+            die "$(basename "${all[i - 1]}") does not come off: $(brief "$why"); nothing was changed"
     done
+}
+
+# usage: in_part TREE ASIDE PATCH WHY: ends with what is odd about a tree that the
+# first patch goes neither on nor off; a file that it only comes off has it
+in_part() {
+    local have
+    copy_touched "$1" "$2" "$3"
+    have=$(comm -23 <(sed 's/^file //; s/, .*//' <<<"$4" | sort -u) \
+        <(put "$3" "$2" -R | sed 's/^file //; s/, .*//' | sort -u) | paste -sd' ')
+    rm -rf "$2"
+    [ -z "$have" ] || die "$1 has the series in part: $have has patch 1 ($(basename "$3")), other files do not"
+    die "$1 has changes of its own: patch 1 ($(basename "$3")) goes neither on nor off: $(brief "$4")"
 }
 
 # usage: series_state TREE GENERATION: prints how many patches the tree has
@@ -81,33 +155,18 @@ series_state() {
     mkdir -p "$BUILD"
     aside=$(mktemp -d "$BUILD/state.XXXXXX")
     for ((k = n; k > 0; k--)); do
-        copy_touched "$tree" "$generation" "$aside"
+        copy_touched "$tree" "$aside" "${all[@]}"
         for ((i = k; i > 0; i--)); do
             put "${all[i - 1]}" "$aside" -R >/dev/null || break
         done
         [ "$i" -gt 0 ] || break
     done
     if [ "$k" -eq 0 ]; then
-        copy_touched "$tree" "$generation" "$aside"
+        copy_touched "$tree" "$aside" "${all[@]}"
         if ! why=$(put "${all[0]}" "$aside"); then
-            rm -rf "$aside"
-            die "$tree has the series in part, or changes of its own: patch 1 ($(basename "${all[0]}")) fits neither on nor off: $why"
+            in_part "$tree" "$aside" "${all[0]}" "$why"
         fi
     fi
     rm -rf "$aside"
     printf '%s\n' "$k"
-}
-
-# usage: find_generation TREE: the generation whose files the tree has
-find_generation() {
-    local series generation
-    for series in "$PATCHES"/*/series; do
-        [ -e "$series" ] || continue
-        generation=$(basename "$(dirname "$series")")
-        if (series_state "$1" "$generation") >/dev/null 2>&1; then
-            printf '%s\n' "$generation"
-            return
-        fi
-    done
-    die "$1 is of no generation that this project knows"
 }

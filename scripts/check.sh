@@ -1,0 +1,187 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Runs every test there is.  The last line is "N passed, N failed, N skipped".
+#
+# usage: check.sh [--only SUITE]...
+#
+#   --only SUITE   one of: shell scripts module unit verdict wrong models
+#
+# Exit status: 0 nothing failed, 1 something did, 2 packages are missing.
+
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$SCRIPTS/series.sh"
+
+suites=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    -h | --help) print_help "$0"; exit 0 ;;
+    --only) suites+=("$(value_of "$@")"); shift ;;
+    *) die "unknown word $1" ;;
+    esac
+    shift
+done
+[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module unit verdict wrong models)
+
+take_build_folder
+guarded "$SCRIPTS/packages.sh" check
+log=$BUILD/log/check
+mkdir -p "$log"
+
+passed=0 failed=0 skipped=0
+
+# usage: result ok|not|skip NAME [WHY]
+result() {
+    case $1 in
+    ok) passed=$((passed + 1)) ;;
+    not) failed=$((failed + 1)); say "    FAILED: $2${3:+: $3}" ;;
+    skip) skipped=$((skipped + 1)); say "    skipped: $2${3:+: $3}" ;;
+    esac
+}
+
+# usage: tap NAME LOG COMMAND...: counts the cases of a program that speaks TAP
+tap() {
+    local name=$1 out=$2 status=0 line cases=0 begin=$SECONDS
+    shift 2
+    say "$name ..."
+    guarded "$@" >"$out" 2>&1 || status=$?
+    while read -r line; do
+        case $line in
+        'ok '*'# '[Ss][Kk][Ii][Pp]*) result skip "${line#ok }" ;;
+        'ok '*) result ok "$line" ;;
+        'not ok '*) result not "${line#not ok }" "see $out" ;;
+        *) continue ;;
+        esac
+        cases=$((cases + 1))
+    done < <(grep -E '^(not )?ok ' "$out" || :)
+    if [ "$cases" -eq 0 ] || { [ "$status" -ne 0 ] && ! grep -q '^not ok ' "$out"; }; then
+        result not "$name" "ended with status $status after $cases cases, see $out"
+    fi
+    say "    $cases cases in $((SECONDS - begin)) s"
+}
+
+# usage: expect STATUS NAME LOG COMMAND...: one case: the exit status is STATUS
+expect() {
+    local want=$1 name=$2 out=$3 status=0 begin=$SECONDS
+    shift 3
+    say "$name ..."
+    guarded "$@" >"$out" 2>&1 || status=$?
+    if [ "$status" -eq "$want" ]; then
+        result ok "$name"
+    elif [ "$status" -eq "$NOT_POSSIBLE" ]; then
+        result skip "$name" "$(tail -n 1 "$out")"
+    else
+        result not "$name" "exit status $status instead of $want, see $out"
+    fi
+    say "    done in $((SECONDS - begin)) s"
+}
+
+# usage: build VARIANT TARGET...: sets $built to its build folder, or counts a skip
+build() {
+    local variant=$1
+    shift
+    built=$("$SCRIPTS/qemu.sh" --variant "$variant" --print)
+    guarded "$SCRIPTS/qemu.sh" --variant "$variant" "$@" >/dev/null && return 0
+    result skip "everything on the $variant QEMU" "it could not be built"
+    return 1
+}
+
+suite_shell() {
+    local files
+    mapfile -t files < <(cd "$ROOT" && grep -rlE '^#!/bin/(ba)?sh|^# shellcheck shell=' \
+        build.sh .ci scripts qtest docs 2>/dev/null | sort)
+    local file
+    for file in "${files[@]}"; do
+        if (cd "$ROOT" && shellcheck "$file") >"$log/shellcheck" 2>&1; then
+            result ok "shellcheck $file"
+        else
+            result not "shellcheck $file" "$(head -n 3 "$log/shellcheck" | tail -n 2 | paste -sd' ')"
+        fi
+    done
+    say "shellcheck: ${#files[@]} scripts"
+}
+
+suite_scripts() {
+    guarded "$SCRIPTS/source.sh" "$BUILD/qemu/$(. /etc/os-release && echo "$VERSION_CODENAME")/stock/src" || :
+    guarded "$SCRIPTS/module.sh" || :
+    # The tests run the scripts as a user would, in folders of their own.
+    tap "the scripts, bad input" "$log/scripts.tap" \
+        env -u AIO_WAKEUP_HOLDS AIO_WAKEUP_CHECK_BUILD="$BUILD" bats --tap "$SCRIPTS/tests"
+}
+
+suite_module() {
+    local out=$BUILD/module/meson-logs/testlog.json name verdict
+    if ! guarded "$SCRIPTS/module.sh"; then
+        result not "the test module" "it could not be built"
+        return
+    fi
+    say "the test module's own tests ..."
+    rm -f "$out"
+    guarded meson test -C "$BUILD/module" --no-rebuild >"$log/module.log" 2>&1 || :
+    while IFS=$'\t' read -r name verdict; do
+        case $verdict in
+        OK | EXPECTEDFAIL) result ok "$name" ;;
+        SKIP) result skip "$name" ;;
+        *) result not "$name" "see $log/module.log" ;;
+        esac
+    done < <(jq -r '[.name, .result] | @tsv' "$out" 2>/dev/null)
+    [ -s "$out" ] || result not "the test module's own tests" "none ran, see $log/module.log"
+}
+
+# The tree's own unit tests: they find none of the bug, so they must pass alike.
+suite_unit() {
+    local variant test tests
+    for variant in stock patched; do
+        tests=(test-aio test-aio-multithread test-thread-pool)
+        build "$variant" "${tests[@]/#/tests/unit/}" || continue
+        # What the series adds fails on stock, by design.
+        if [ "$variant" = patched ] && [ -e "$built/../src/tests/unit/test-aio-wakeup.c" ]; then
+            build "$variant" tests/unit/test-aio-wakeup && tests+=(test-aio-wakeup)
+        fi
+        for test in "${tests[@]}"; do
+            tap "$variant $test" "$log/$variant-$test.tap" "$built/tests/unit/$test" --tap -k
+        done
+    done
+}
+
+suite_verdict() {
+    local installed
+    installed=$(command -v qemu-system-x86_64)
+    expect 1 "verdict on the installed QEMU: AFFECTED" "$log/verdict-installed" \
+        "$SCRIPTS/verdict.sh" "$installed"
+    ! build stock || expect 1 "verdict on the stock build: AFFECTED" "$log/verdict-stock" \
+        "$SCRIPTS/verdict.sh" "$built/qemu-system-x86_64"
+    ! build patched || expect 0 "verdict on the patched build: NOT AFFECTED" "$log/verdict-patched" \
+        "$SCRIPTS/verdict.sh" "$built/qemu-system-x86_64"
+}
+
+# The judge is judged: fixes that are wrong must be AFFECTED.
+suite_wrong() {
+    local generation patch name
+    generation=$(find_generation "$(dirname "$("$SCRIPTS/qemu.sh" --print)")/src") || {
+        result skip "wrong fixes" "no source"
+        return
+    }
+    for patch in "$PATCHES/wrong/$generation"/*.patch; do
+        [ -e "$patch" ] || continue
+        name=$(basename "$patch" .patch)
+        ! build "wrong/$name" || expect 1 "verdict on the wrong fix $name: AFFECTED" \
+            "$log/verdict-wrong-$name" "$SCRIPTS/verdict.sh" "$built/qemu-system-x86_64"
+    done
+}
+
+suite_models() {
+    if [ -x "$SCRIPTS/models.sh" ]; then
+        expect 0 "the formal models, quick subset" "$log/models" "$SCRIPTS/models.sh" --quick
+    else
+        result skip "the formal models" "there is no scripts/models.sh"
+    fi
+}
+
+for suite in "${suites[@]}"; do
+    [ "$(type -t "suite_$suite")" = function ] || die "there is no suite '$suite'"
+    "suite_$suite"
+done
+
+printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ] || exit "$FINDING"
