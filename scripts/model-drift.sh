@@ -47,21 +47,23 @@ if [ -z "$variant" ]; then
     else
         variant=2020
         ! has aio-posix.c 'aio_clear_notifier(' || variant=p1
-        # what patches 2 and 3 add is in the table of their variants
-        ! has async.c 'gsource_notifier' || variant=p2
-        ! has async.c 'qatomic_xchg(&ctx->' || variant=p3
+        ! has async.c 'source_notifier' || variant=p2
+        ! has async.c 'aio_notifier_set(' || variant=p3
     fi
 fi
 
 # the active steps in the order of the model's text; each inline is a function
-steps=$(gcc -E -CC -x c -std=gnu99 "-DV$(tr 'a-z.-' 'A-Z__' <<<"$variant")" \
-        -DRESCHED -DKICK "$model" 2>/dev/null |
-    grep -o '/\*@ [A-Z0-9]* \*/' | awk '{ printf "%s ", $2 }')
+active_steps() {
+    gcc -E -CC -x c -std=gnu99 "-DV$(tr 'a-z.-' 'A-Z__' <<<"$variant")" \
+        -DRESCHED -DKICK "$@" "$model" 2>/dev/null |
+        grep -o '/\*@ [A-Z0-9]* \*/' | awk '{ printf "%s ", $2 }'
+}
+steps=$(active_steps) steps_win32=$(active_steps -DWIN32)
 [ -n "$steps" ] || { echo "model-drift.sh: unknown variant '$variant'" >&2; exit 2; }
 
 table() { sed -n "s/^ \* $1: //p" "$model"; }
 
-awk -v steps="$steps" -v generation="$generation" -v sources="$sources" \
+awk -v steps="$steps" -v steps_win32="$steps_win32" -v generation="$generation" -v sources="$sources" \
     -v variant="$variant" -v tree="$tree" '
     function squeeze(s) { gsub(/[ \t\n]+/, " ", s); gsub(/\( /, "(", s); gsub(/ \)/, ")", s); return s }
     function times(text, what,   n, at) {
@@ -105,14 +107,18 @@ awk -v steps="$steps" -v generation="$generation" -v sources="$sources" \
     }
     BEGIN {
         n = split(steps, order, " ")
-        for (i = 1; i <= n; i++) if (!(order[i] in rank)) rank[order[i]] = i
+        for (i = 1; i <= n; i++) if (!(("posix", order[i]) in rank)) rank["posix", order[i]] = i
+        n = split(steps_win32, order, " ")
+        for (i = 1; i <= n; i++) if (!(("win32", order[i]) in rank)) rank["win32", order[i]] = i
     }
     $1 == "watch" && $2 == generation {
         sub(/^watch [a-z]+ /, ""); watch[++watches] = $0; next
     }
     $1 == "step" && $3 == generation {
-        if (!($2 in rank)) next
+        host = ($4 ~ /win32/) ? "win32" : "posix"
+        if (!((host, $2) in rank)) next
         row++
+        at_rank[row] = rank[host, $2]
         step[row] = $2; file[row] = $4; fn[row] = $5
         statement = $0
         sub(/^step [A-Z0-9]+ [a-z]+ [^ ]+ [^ ]+ /, "", statement)
@@ -128,7 +134,7 @@ awk -v steps="$steps" -v generation="$generation" -v sources="$sources" \
         # the rows of each function, in the model s order
         for (r = 1; r <= row; r++) { sorted[r] = r }
         for (a = 2; a <= row; a++)
-            for (b = a; b > 1 && rank[step[sorted[b]]] < rank[step[sorted[b - 1]]]; b--) {
+            for (b = a; b > 1 && at_rank[sorted[b]] < at_rank[sorted[b - 1]]; b--) {
                 t = sorted[b]; sorted[b] = sorted[b - 1]; sorted[b - 1] = t
             }
         for (a = 1; a <= row; a++) {

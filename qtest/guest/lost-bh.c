@@ -7,6 +7,10 @@
  * it does not, another flash write polls once more and so runs the forgotten
  * bottom half; a read that comes then was not slow, but lost.  A second read,
  * with no flash write beside it, shows whether the main loop still works.
+ *
+ * Mark d comes when the read is submitted: a schedule that holds the disk's
+ * worker lets the flash write begin only when that worker has the read, or
+ * both requests could wait for the same, only worker.
  */
 #include "guest.h"
 #include "io.h"
@@ -46,6 +50,7 @@ static bool run_round(uint32_t n)
 
     round_begin();
     disk_read();
+    mark('d');
     flash_byte();
     mark('f');
     kept = wait_read(&rescued, &us);

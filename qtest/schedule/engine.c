@@ -803,6 +803,9 @@ static void __attribute__((constructor)) engine_start(void)
 static void __attribute__((destructor)) engine_stop(void)
 {
     if (engine_active()) {
+        if (in_round) {
+            round_ends();       /* a round that ends QEMU ends here */
+        }
         log_line("counts writes=%lu clears=%lu polls=%lu rounds=%lu",
                  atomic_load(&count_writes), atomic_load(&count_reads),
                  atomic_load(&count_polls), round_number);
