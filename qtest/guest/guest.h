@@ -61,7 +61,7 @@ void __attribute__((noreturn)) fail(const char *text);
 void __attribute__((noreturn)) finish(uint32_t rounds, uint32_t lost,
                                       uint64_t us);
 
-/* A point of the schedule: one of b r w f l q Q e. */
+/* A point of the schedule: one of b r d w f l q Q e. */
 void mark(char point);
 
 /* clock.c: the TSC, calibrated once against the ACPI PM timer */
@@ -98,9 +98,11 @@ uint32_t power_timer(void);
 void power_off(void);
 void power_reset(void);
 
-/* virtio-blk.c: one queue, one 512-byte read at a time, no interrupts */
+/* virtio-blk.c: one queue, reads of 512 bytes, no interrupts */
 void disk_open(void);
 void disk_read(void);
+
+/* Have all reads completed? */
 bool disk_idle(void);
 
 /* pflash.c: the second flash chip */

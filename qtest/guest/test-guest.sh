@@ -134,7 +134,7 @@ all=("${machine[@]}" "${flash[@]}" "${disk[@]}")
 
 boot lost-bh $rounds 2000 "${all[@]}"
 is "lost-bh counts its rounds" counted $rounds
-is "lost-bh marks its rounds" marks_are "(brfl?l?qQe){$rounds}"
+is "lost-bh marks its rounds" marks_are "(brdfl?l?qQe){$rounds}"
 
 boot lost-timer $rounds 2000 "${all[@]}"
 is "lost-timer counts its rounds" counted $rounds

@@ -2,8 +2,9 @@
 /*
  * A virtio-blk disk through the legacy I/O port interface
  *
- * Reads of one sector, each another one, into one buffer.  The device is told
- * not to interrupt; a completed read shows in the used ring in RAM.
+ * Reads of one sector, each another one, into one buffer that nobody looks at:
+ * reads at the same time may share it.  The device is told not to interrupt; a
+ * completed read shows in the used ring in RAM.
  */
 #include "guest.h"
 #include "io.h"
