@@ -42,25 +42,29 @@ define=("-DV$(tr 'a-z.-' 'A-Z__' <<<"$variant")" "-D${property^^}")
 title="$variant: $property"
 for word; do define+=("-D$word"); title+=", $word"; done
 
-# breadth first finds the shortest one
+# Preprocessed first: spin's line numbers are wrong where an inline has #if's.
+# Breadth first finds the shortest counterexample.
 ( cd "$work"
-  spin -a "${define[@]}" "$model" >log && gcc -O1 -w -DBFS -DSAFETY -DMEMLIM=6000 pan.c -o pan
+  gcc -E -C -P -x c -std=gnu99 "${define[@]}" "$model" >model.pml
+  spin -a model.pml >log && gcc -O1 -w -DBFS -DSAFETY -DMEMLIM=6000 pan.c -o pan
   ./pan -E >log 2>&1 || :
-  [ -f "$(basename "$model").trail" ] || exit 1
-  spin -k "$(basename "$model").trail" -p "${define[@]}" "$model" >trail ) || {
+  [ -f model.pml.trail ] || exit 1
+  spin -k model.pml.trail -p model.pml >trail ) || {
     echo "model-trail.sh: no counterexample for $title" >&2
     exit 1
 }
 
-# steps with words: "THREAD|TEXT"; a thread is named by its proctype and number
-awk -v model="$model" '
+# steps with words; a thread is named by its proctype and number
+awk -v model="$model" -v plain="$work/model.pml" '
     BEGIN {
-        while ((getline line < model) > 0) {
+        while ((getline line < plain) > 0) {
             n++
             if (match(line, /\/\*@ [A-Z0-9]+ \*\//)) {
                 split(substr(line, RSTART), part, " ")
                 tag[n] = part[2]
             }
+        }
+        while ((getline line < model) > 0) {
             if (line ~ /^ \* word: /) {
                 split(line, part, " ")
                 text = line
@@ -69,10 +73,10 @@ awk -v model="$model" '
             }
         }
     }
-    / proc +[0-9]+ \(/ {
+    /[ \t]proc +[0-9]+ \(/ {
         match($0, /proc +[0-9]+ /); proc = substr($0, RSTART + 4, RLENGTH - 4) + 0
-        match($0, /\([a-z_:]+:1\)/); name = substr($0, RSTART + 1, RLENGTH - 4)
-        match($0, /promela:[0-9]+/); at = substr($0, RSTART + 8, RLENGTH - 8) + 0
+        match($0, /\([a-z_:]+:1\)/); name = substr($0, RSTART + 1, RLENGTH - 4); sub(/:.*/, "", name)
+        match($0, /[.]pml:[0-9]+/); at = substr($0, RSTART + 5, RLENGTH - 5) + 0
         match($0, /\[.*\]$/); statement = substr($0, RSTART + 1, RLENGTH - 2)
         t = tag[at]
         if (!(t in word)) next
@@ -84,15 +88,15 @@ awk -v model="$model" '
         if (t == "B3" && statement == "else") next
         if (t == "S1" && statement !~ /^bh/) next
         if (t == "N4" && statement !~ /^written/) next
-        print name "|" proc "|" word[t]
+        print name "\t" proc "\t" word[t]
     }' "$work/trail" >"$work/steps"
 if grep -q '^main_loop' "$work/steps" &&
-   [ "$(grep '^main_loop' "$work/steps" | tail -1 | cut -d'|' -f3)" = "drops the BQL" ]; then
-    sleeper=$(grep -m1 '^main_loop' "$work/steps" | cut -d'|' -f2)
-    echo "main_loop|$sleeper|ppoll: sleeps for good" >>"$work/steps"
+   [ "$(grep '^main_loop' "$work/steps" | tail -1 | cut -f3)" = "drops the BQL" ]; then
+    sleeper=$(grep -m1 '^main_loop' "$work/steps" | cut -f2)
+    printf 'main_loop\t%s\tppoll: sleeps for good\n' "$sleeper" >>"$work/steps"
 fi
 
-awk -F'|' -v title="$title" -v svg="$svg" '
+awk -F"\t" -v title="$title" -v svg="$svg" '
     function label(name,   l) {
         l = name
         if (name == "main_loop") l = "main loop"
@@ -115,7 +119,12 @@ awk -F'|' -v title="$title" -v svg="$svg" '
         line = ""
         for (c = 1; c <= columns; c++) line = line sprintf("%-" (width[order[c]] + 3) "s", head[order[c]])
         sub(/ +$/, "", line); print line
-        gsub(/[^ ]/, "-", line); print line
+        line = ""
+        for (c = 1; c <= columns; c++) {
+            dashes = head[order[c]]; gsub(/./, "-", dashes)
+            line = line sprintf("%-" (width[order[c]] + 3) "s", dashes)
+        }
+        sub(/ +$/, "", line); print line
         for (r = 1; r <= NR; r++) {
             line = ""
             for (c = 1; c <= columns; c++)
