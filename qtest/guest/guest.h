@@ -169,7 +169,9 @@ void round_notify(void);
  */
 void round_begin(void);
 
-/* End a round: a quiet time between marks q and Q, then mark e. */
+/* A time in which nothing is pending, between marks q and Q */
+void round_quiet(void);
+/* End a round: mark e */
 void round_end(void);
 
 #endif

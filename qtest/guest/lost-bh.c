@@ -54,6 +54,7 @@ static bool run_round(uint32_t n)
     flash_byte();
     mark('f');
     kept = wait_read(&rescued, &us);
+    round_quiet();
     disk_read();
     second_kept = wait_read(&second_rescued, &second_us);
     if (!second_kept) {

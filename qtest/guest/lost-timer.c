@@ -57,6 +57,7 @@ static bool run_round(uint32_t n)
         }
     }
     irq_timer_ignore();
+    round_quiet();
     round_end();
 
     if (kept) {

@@ -62,7 +62,7 @@ void round_begin(void)
     mark('r');
 }
 
-void round_end(void)
+void round_quiet(void)
 {
     /* A round that was quicker than the wake has a timer pending still. */
     while (clock_us_since(wake_tsc) < WAKE_OVER_US) {
@@ -70,5 +70,9 @@ void round_end(void)
     mark('q');
     clock_spin_us(config.quiet_us);
     mark('Q');
+}
+
+void round_end(void)
+{
     mark('e');
 }

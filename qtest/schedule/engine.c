@@ -352,7 +352,8 @@ static bool ref_matches(const PointRef *ref, Point point, char mark)
 static bool ref_holds_now(const PointRef *ref)
 {
     if (ref->point == POINT_ASLEEP) {
-        return is_poll_syscall(sleeping_syscall(role_tid[ref->role]));
+        return (ref->after < 0 || schedule.refs[ref->after].reached) &&
+               is_poll_syscall(sleeping_syscall(role_tid[ref->role]));
     }
     return ref->reached;
 }
