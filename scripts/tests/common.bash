@@ -59,3 +59,14 @@ series_names() {
     bash -c '. "$0/common.sh"; . "$0/series.sh"; series_patches "$(find_generation "$1")"' \
         "$top/scripts" "$1"
 }
+
+# usage: gone PID: the process has ended, or does within 5 s
+gone() {
+    local i
+    for ((i = 0; i < 50; i++)); do
+        [ "$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null)" != Z ] || return 0
+        [ -e "/proc/$1" ] || return 0
+        sleep 0.1
+    done
+    return 1
+}
