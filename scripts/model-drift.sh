@@ -48,7 +48,7 @@ if [ -z "$variant" ]; then
         variant=2020
         ! has aio-posix.c 'aio_clear_notifier(' || variant=p1
         ! has async.c 'source_notifier' || variant=p2
-        ! has async.c 'aio_notifier_set(' || variant=p3
+        ! has async.c '&ctx->notifier_set' || variant=p3
     fi
 fi
 
