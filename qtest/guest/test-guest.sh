@@ -93,7 +93,7 @@ boot()
     rm -f "$dir/report" "$dir/marks"
     touch "$dir/report" "$dir/marks"
     status=0
-    timeout 30 "$qemu" -nodefaults -no-user-config -vga none -display none \
+    timeout -k 2 15 "$qemu" -nodefaults -no-user-config -vga none -display none \
         -serial none -parallel none -monitor none \
         -drive "if=pflash,unit=0,format=raw,readonly=on,file=$dir/image" \
         -chardev "file,id=report,path=$dir/report" \
@@ -144,11 +144,14 @@ boot lost-reset $rounds 2000 "${all[@]}" -smp 2
 is "lost-reset counts its rounds over resets" counted $rounds
 is "lost-reset marks its rounds" marks_are "(br(wf?l?)?e){$rounds}"
 
-# Before 8.1 a QEMU may hang here by a bug of another kind, see README.md.
-boot lost-shutdown 1 2000 "${all[@]}"
-if [ "$status" = 124 ]; then
+# Before 8.1 a QEMU may hang here by a bug of another kind, see README.md; it
+# does not heed SIGTERM then.
+for _ in 1 2 3; do
     boot lost-shutdown 1 2000 "${all[@]}"
-fi
+    if [ "$status" != 124 ] && [ "$status" != 137 ]; then
+        break
+    fi
+done
 is "lost-shutdown ends QEMU" [ "$status" = 0 ]
 is "lost-shutdown marks its round" marks_are "br?f?l?"
 
