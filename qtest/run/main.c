@@ -18,7 +18,7 @@
 #include "scenario.h"
 
 #define DEFAULT_BINARY "qemu-system-x86_64"
-#define DEFAULT_SECONDS 9
+#define DEFAULT_SECONDS 8
 
 enum {
     EXIT_NOT_AFFECTED = 0,
@@ -30,7 +30,7 @@ enum {
 static char **opt_scenarios;
 static int opt_rounds;
 static int opt_seconds;
-static int opt_patience = 400;
+static int opt_patience = 300;
 static char *opt_engine;
 static char *opt_guest_dir;
 static char *opt_schedule_dir;
@@ -49,7 +49,7 @@ static const GOptionEntry entries[] = {
     { "rounds", 'n', 0, G_OPTION_ARG_INT, &opt_rounds,
       "rounds to survive in each scenario (and no time limit)", "N" },
     { "seconds", 't', 0, G_OPTION_ARG_INT, &opt_seconds,
-      "time limit for all of it (9 without --rounds)", "N" },
+      "time limit for all of it (8 without --rounds)", "N" },
     { "patience", 0, 0, G_OPTION_ARG_INT, &opt_patience,
       "how long the guest waits before it calls a round lost", "MS" },
     { "all", 0, 0, G_OPTION_ARG_NONE, &opt_all,

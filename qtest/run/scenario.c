@@ -24,23 +24,23 @@ static const char *const two_cpus[] = { "-smp", "2", NULL };
 const Scenario scenarios[] = {
     {
         .name = "lost-bh", .guest = "lost-bh", .schedule = "lost-bh.schedule",
-        .loses = "the completion of a virtio-blk read", .rounds = 50,
+        .loses = "the completion of a virtio-blk read", .rounds = 30,
     },
     {
         .name = "clear-before-poll", .guest = "lost-bh",
         .schedule = "clear-before-poll.schedule",
         .loses = "the same, with the main loop on its way to sleep",
-        .rounds = 50,
+        .rounds = 30,
     },
     {
         .name = "late-write", .guest = "lost-bh",
         .schedule = "late-write.schedule",
-        .loses = "the peace of the main loop, or later wakeups", .rounds = 50,
+        .loses = "the peace of the main loop, or later wakeups", .rounds = 30,
     },
     {
         .name = "lost-timer", .guest = "lost-timer",
         .schedule = "lost-timer.schedule",
-        .loses = "the interrupt of a timer", .rounds = 50,
+        .loses = "the interrupt of a timer", .rounds = 30,
     },
     {
         .name = "lost-shutdown", .guest = "lost-shutdown",
@@ -51,7 +51,7 @@ const Scenario scenarios[] = {
     {
         .name = "lost-reset", .guest = "lost-reset",
         .schedule = "lost-reset.schedule",
-        .loses = "the guest's request to reset", .rounds = 20,
+        .loses = "the guest's request to reset", .rounds = 15,
         .options = two_cpus,
     },
     {
