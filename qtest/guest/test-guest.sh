@@ -155,7 +155,7 @@ done
 is "lost-shutdown ends QEMU" [ "$status" = 0 ]
 is "lost-shutdown marks its round" marks_are "br?f?l?"
 
-boot free-run 1000 2000 "${all[@]}"
+boot free-run 1000 200 "${all[@]}"
 is "free-run ends" ended 1000 "[0-9]+"
 is "free-run tells its progress" \
     grep -Eqx "progress 1000 lost [0-9]+ us [0-9]+" "$dir/report"
