@@ -4,13 +4,16 @@
 # The shortest counterexample of a variant, one column a thread, as text or as
 # a picture.
 #
-#   scripts/model-trail.sh [--svg FILE] VARIANT PROPERTY [WORLD...]
+#   scripts/model-trail.sh [--svg FILE] [--steps FILE] VARIANT PROPERTY [WORLD...]
 #
 #   scripts/model-trail.sh 2020 bh
 #   scripts/model-trail.sh p1 rearm TIMER=2 REMOTE
 #
 # The words are those of docs/aio_wakeup.promela; how a step is called is in the
 # table at its end.  Steps that touch nothing shared are left out.
+#
+#   --steps FILE  also leaves the steps there, for scripts/replay.sh: process,
+#                 number, text, tag
 #
 # Exit status: 0 printed, 1 there is no counterexample, 2 wrong use, 77 not
 # possible here.
@@ -19,11 +22,13 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 model=$(realpath "$here/../docs/aio_wakeup.promela")
-svg=
+svg=""
+steps=""
 while [ $# -gt 0 ]; do
     case $1 in
     -h | --help) awk 'NR > 3 && !/^#/ { exit } NR > 3 { sub(/^# ?/, ""); print }' "$0"; exit 0 ;;
     --svg) [ $# -ge 2 ] || { echo "model-trail.sh: --svg needs a file" >&2; exit 2; }; svg=$2; shift 2 ;;
+    --steps) [ $# -ge 2 ] || { echo "model-trail.sh: --steps needs a file" >&2; exit 2; }; steps=$2; shift 2 ;;
     -*) echo "model-trail.sh: unknown word '$1'; see --help" >&2; exit 2 ;;
     *) break ;;
     esac
@@ -88,13 +93,15 @@ awk -v model="$model" -v plain="$work/model.pml" '
         if (t == "B3" && statement == "else") next
         if (t == "S1" && statement !~ /^bh/) next
         if (t == "N4" && statement !~ /^written/) next
-        print name "\t" proc "\t" word[t]
+        print name "\t" proc "\t" word[t] "\t" t
     }' "$work/trail" >"$work/steps"
 if grep -q '^main_loop' "$work/steps" &&
    [ "$(grep '^main_loop' "$work/steps" | tail -1 | cut -f3)" = "drops the BQL" ]; then
     sleeper=$(grep -m1 '^main_loop' "$work/steps" | cut -f2)
-    printf 'main_loop\t%s\tppoll: sleeps for good\n' "$sleeper" >>"$work/steps"
+    printf 'main_loop\t%s\tppoll: sleeps for good\tM9\n' "$sleeper" >>"$work/steps"
 fi
+
+[ -z "$steps" ] || cp "$work/steps" "$steps"
 
 awk -F"\t" -v title="$title" -v svg="$svg" '
     function label(name,   l) {
