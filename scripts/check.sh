@@ -102,7 +102,7 @@ suite_shell() {
 }
 
 suite_scripts() {
-    guarded "$SCRIPTS/source.sh" "$BUILD/qemu/$(. /etc/os-release && echo "$VERSION_CODENAME")/stock/src" || :
+    guarded "$SCRIPTS/source.sh" "$BUILD/qemu/$(. /etc/os-release && echo "$VERSION_CODENAME")/src" || :
     guarded "$SCRIPTS/module.sh" || :
     # The tests run the scripts as a user would, in folders of their own.
     tap "the scripts, bad input" "$log/scripts.tap" \
@@ -135,7 +135,7 @@ suite_unit() {
         tests=(test-aio test-aio-multithread test-thread-pool)
         build "$variant" "${tests[@]/#/tests/unit/}" || continue
         # What the series adds fails on stock, by design.
-        if [ "$variant" = patched ] && [ -e "$built/../src/tests/unit/test-aio-wakeup.c" ]; then
+        if [ "$variant" = patched ] && grep -q test-aio-wakeup "$PATCHES"/*/series; then
             build "$variant" tests/unit/test-aio-wakeup && tests+=(test-aio-wakeup)
         fi
         for test in "${tests[@]}"; do

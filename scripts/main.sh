@@ -31,7 +31,18 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#source_options[@]} -eq 0 ] || must_be_qemu "${source_options[1]}"
+if [ ${#source_options[@]} -gt 0 ]; then
+    tree=${source_options[1]}
+    must_be_qemu "$tree"
+    need_commands "looking at a tree" patch=patch
+    generation=$(find_generation "$tree")
+    have=$(series_state "$tree" "$generation")
+    length=$(series_length "$generation")
+    [ "$have" -lt "$length" ] ||
+        die "$tree has the whole series already; judge a build of it: ./build.sh verdict BINARY"
+    [ "$have" -eq 0 ] ||
+        say "$tree has patches 1 to $have of $length already; 'stock' is the tree as it is, 'patched' has the rest too"
+fi
 
 take_build_folder
 guarded "$SCRIPTS/packages.sh" main

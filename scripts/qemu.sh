@@ -11,15 +11,16 @@
 #   --variant NAME   stock (default), patched (with the whole series), a number:
 #                    with so many patches of it, or wrong/NAME, mutants/NAME:
 #                    with that one patch, which is kept for tests
-#   --print          only print the build folder that these options stand for
+#   --print          only print the folder that these options stand for
 #   TARGET           what ninja builds; default: qemu-system-x86_64
 #
-# Only the devices that the guest drives are in it; AIO_WAKEUP_DEVICES=all keeps
-# those that configure would choose.
+# The last line on stdout is the folder with what was built, under the names that
+# it has in a build folder.  All variants of a tree are built in one place, one
+# after the other: what a patch does not touch is not compiled again.
 #
-# The last line on stdout is the build folder.  Objects of one variant serve the
-# others through the compiler cache: what a patch does not touch is not compiled
-# again.  Further configure options: AIO_WAKEUP_CONFIGURE.
+# Only the devices that the guest drives are in it; AIO_WAKEUP_DEVICES=all keeps
+# those that configure would choose.  Further options of configure:
+# AIO_WAKEUP_CONFIGURE.
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$SCRIPTS/series.sh"
@@ -36,8 +37,8 @@ sync_trees() {
 devices=configs/devices/x86_64-softmmu/aio-wakeup.mak
 
 choose_devices() {
-    [ -d "$set/stock/src/$(dirname "$devices")" ] || return 0
-    printf 'CONFIG_%s=y\n' I440FX VIRTIO_PCI VIRTIO_BLK ISA_DEBUG >"$set/stock/src/$devices"
+    [ -d "$set/src/$(dirname "$devices")" ] || return 0
+    printf 'CONFIG_%s=y\n' I440FX VIRTIO_PCI VIRTIO_BLK ISA_DEBUG >"$set/src/$devices"
 }
 
 copy_user_tree() {
@@ -45,28 +46,50 @@ copy_user_tree() {
     while read -r found; do
         excludes+=("--exclude=/$(dirname "$found")/")
     done < <(cd "$tree" && find . -mindepth 2 -maxdepth 2 -name build.ninja -printf '%P\n')
-    sync_trees "$tree" "$set/stock/src" "${excludes[@]}"
+    # A stamp says when the copy last changed; a sync that was cut short counts.
+    touch "$set/syncing.new"
+    [ -e "$set/syncing" ] || mv "$set/syncing.new" "$set/syncing"
+    sync_trees "$tree" "$set/src" -i "${excludes[@]}" --exclude=/.aio-wakeup-source \
+        >"$set/changes" || return
+    if [ -s "$set/changes" ] || [ -e "$set/syncing.new" ]; then
+        date +%s.%N >"$set/src/.aio-wakeup-source"
+    fi
+    rm -f "$set/syncing.new" "$set/syncing"
 }
 
-# The patched tree: what the patches touch is patched aside, then all is synced.
-make_patched_tree() {
-    local aside=$set/aside excludes=() file generation have
-    at_end "$aside"
-    generation=$(find_generation "$set/stock/src")
+# usage: patches_wanted: the patches of this variant, one a line
+patches_wanted() {
+    local generation all have
+    [ "$variant" != stock ] || return 0
+    generation=$(find_generation "$set/src")
     if [ -n "$extra" ]; then
         extra=$PATCHES/${extra%%/*}/$generation/${extra#*/}.patch
         [ -e "$extra" ] || die "there is no patch $extra"
-        try_patches "$set/stock/src" "$aside" "$extra"
-    else
-        have=$(series_state "$set/stock/src" "$generation")
-        [ "$variant" != patched ] || upto=$(series_length "$generation")
-        try_series "$set/stock/src" "$generation" "$have" "$upto" "$aside"
+        printf '%s\n' "$extra"
+        return
     fi
+    mapfile -t all < <(series_patches "$generation")
+    [ "$variant" != patched ] || upto=${#all[@]}
+    [ "$upto" -le ${#all[@]} ] || die "the series of $generation has ${#all[@]} patches, there is no patch $upto"
+    have=$(series_state "$set/src" "$generation")
+    [ "$have" -le "$upto" ] || die "$tree has $have patches of the series already"
+    [ "$have" -eq "$upto" ] || printf '%s\n' "${all[@]:have:upto-have}"
+}
+
+# The place where all variants are built becomes this variant's tree: what the
+# patches touch is patched aside, then all is synced.
+fill_work() {
+    local aside=$set/aside excludes=() file
+    rm -f "$work/holds"
+    rm -rf "$aside"
+    mkdir -p "$aside"
+    [ ${#patches[@]} -eq 0 ] || try_patches "$set/src" "$aside" "${patches[@]}"
     while read -r file; do
         excludes+=("--exclude=/$file")
     done < <(cd "$aside" && find . -type f -printf '%P\n')
-    sync_trees "$set/stock/src" "$dir/src" "${excludes[@]}"
-    rsync -rlp --checksum "$aside/" "$dir/src/"
+    sync_trees "$set/src" "$work/src" "${excludes[@]}"
+    rsync -rlp --checksum "$aside/" "$work/src/"
+    printf '%s\n' "$key" >"$work/holds"
 }
 
 # What this QEMU's configure knows of what we want.
@@ -92,8 +115,19 @@ options() {
 }
 
 configure() {
-    rm -rf "$dir/build"
-    mkdir -p "$dir/build" && cd "$dir/build" && "../src/configure" "$@"
+    rm -rf "$work/build"
+    mkdir -p "$work/build" && cd "$work/build" && "../src/configure" "$@"
+}
+
+# usage: keep_built TARGET...: copies what was built to the variant's folder
+keep_built() {
+    local target
+    for target; do
+        mkdir -p "$dir/$(dirname "$target")"
+        cp -p "$work/build/$target" "$dir/$target.new"
+        mv "$dir/$target.new" "$dir/$target"
+    done
+    printf '%s\n' "$key" >"$dir/key"
 }
 
 tree=
@@ -131,12 +165,13 @@ else
     suite=${suite:-$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")}
     set=$BUILD/qemu/$suite
 fi
+work=$set/work
 case $variant in
 [0-9]*) dir=$set/upto-$variant ;;
 *) dir=$set/${variant//\//-} ;;
 esac
 if [ "$only_print" = yes ]; then
-    printf '%s\n' "$dir/build"
+    printf '%s\n' "$dir"
     exit 0
 fi
 
@@ -144,31 +179,42 @@ need_commands "building QEMU" gcc=gcc ninja=ninja-build meson=meson rsync=rsync 
     make=make pkg-config=pkg-config python3=python3 patch=patch
 take_build_folder
 use_ccache
-log=$BUILD/log/$(basename "$set")-$(basename "$dir")
-mkdir -p "$dir"
+mkdir -p "$set"
+log=$BUILD/log/$(basename "$set")
 
 if [ -z "$tree" ]; then
-    guarded "$SCRIPTS/source.sh" --suite "$suite" "$set/stock/src"
+    guarded "$SCRIPTS/source.sh" --suite "$suite" "$set/src"
 else
-    need_space "$set" 1500 "a copy of $tree"
+    [ -d "$set/src" ] || need_space "$set" 3500 "a copy of $tree and a build of it"
     guarded copy_user_tree || cannot "$tree cannot be copied to $set"
 fi
 choose_devices
-[ "$variant" = stock ] || make_patched_tree
+version=$(cat "$set/src/VERSION")
+list=$(patches_wanted)
+mapfile -t patches < <(printf '%s' "${list:+$list
+}")
+mapfile -t wanted < <(options "$set/src")
+state="$(sha256sum <"$set/src/configure") ${wanted[*]}"
+key=$(cat "$set/src/.aio-wakeup-source" "${patches[@]}" - <<<"$state" | sha256sum | cut -c1-16)
+[ "$(cat "$dir/key" 2>/dev/null || :)" = "$key" ] || rm -rf "$dir"
 
-mapfile -t wanted < <(options "$dir/src")
-state="$(sha256sum <"$dir/src/configure") ${wanted[*]}"
-if [ "$(cat "$dir/configured" 2>/dev/null || :)" != "$state" ] || [ ! -e "$dir/build/build.ninja" ]; then
-    need_space "$dir" 1500 "a build of QEMU"
-    rm -f "$dir/configured"
-    step "configuring $variant QEMU $(cat "$dir/src/VERSION")" "$log-configure.log" configure "${wanted[@]}" ||
-        cannot "this tree does not configure here; the whole log is $log-configure.log"
-    printf '%s\n' "$state" >"$dir/configured"
+missing=()
+for target in "${targets[@]}"; do
+    [ -e "$dir/$target" ] || missing+=("$target")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+    mkdir -p "$work"
+    [ "$(cat "$work/holds" 2>/dev/null || :)" = "$key" ] || fill_work
+    if [ "$(cat "$work/configured" 2>/dev/null || :)" != "$state" ]; then
+        need_space "$work" 500 "a build of QEMU"
+        rm -f "$work/configured"
+        step "configuring QEMU $version" "$log-configure.log" configure "${wanted[@]}" ||
+            cannot "this tree does not configure here; the whole log is $log-configure.log"
+        printf '%s\n' "$state" >"$work/configured"
+    fi
+    step "building $variant QEMU $version: ${missing[*]}" "$log-$(basename "$dir")-build.log" \
+        ninja -C "$work/build" -j "$(jobs_wanted)" "${missing[@]}" ||
+        cannot "the build failed; the whole log is $log-$(basename "$dir")-build.log"
+    keep_built "${missing[@]}"
 fi
-pending=$(ninja -C "$dir/build" -n "${targets[@]}" | tail -n 1)
-if [[ $pending != *"no work to do"* ]]; then
-    step "building $variant QEMU $(cat "$dir/src/VERSION"): ${targets[*]}" "$log-build.log" \
-        ninja -C "$dir/build" -j "$(jobs_wanted)" "${targets[@]}" ||
-        cannot "the build failed; the whole log is $log-build.log"
-fi
-printf '%s\n' "$dir/build"
+printf '%s\n' "$dir"

@@ -22,7 +22,7 @@ built=${AIO_WAKEUP_CHECK_BUILD:-$BATS_TEST_DIRNAME/../../build}
 # usage: quick_tree DIR: the parts of the source package that apply looks at
 quick_tree() {
     local source to
-    source=$built/qemu/$(. /etc/os-release && echo "$VERSION_CODENAME")/stock/src
+    source=$built/qemu/$(. /etc/os-release && echo "$VERSION_CODENAME")/src
     [ -e "$source/.aio-wakeup-source" ] || skip "no source package; run ./build.sh first"
     mkdir -p "$1"
     to=$(cd "$1" && pwd)
