@@ -40,6 +40,7 @@ void engine_log_free(EngineLog *log)
 {
     g_free(log->path);
     g_free(log->missed);
+    g_free(log->unreachable);
     g_string_free(log->partial, true);
     g_ptr_array_free(log->steps, true);
     g_free(log);
@@ -102,6 +103,9 @@ static void parse_line(EngineLog *log, const char *line)
     } else if (g_str_has_prefix(line, "missed ")) {
         g_free(log->missed);
         log->missed = g_strdup(line + strlen("missed "));
+    } else if (g_str_has_prefix(line, "unreachable ")) {
+        g_free(log->unreachable);
+        log->unreachable = g_strdup(line + strlen("unreachable "));
     } else if (sscanf(line, "quiet %lu polls=%lu us=%lld", &round, &polls,
                       &us) == 3) {
         log->quiets++;

@@ -40,6 +40,7 @@ typedef struct EngineLog {
     unsigned long max_polls;
     bool has_evidence;      /* a loss; see @evidence for the newest one */
     Evidence evidence;
+    char *unreachable;      /* why the order cannot come, or NULL */
     char *missed;           /* newest hold that was not met, or NULL */
     GPtrArray *steps;       /* Step, of the newest round that was logged */
     unsigned long steps_round;

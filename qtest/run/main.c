@@ -130,9 +130,11 @@ static bool choose_scenarios(GPtrArray *chosen)
     return true;
 }
 
+/* An order that cannot come says nothing, unless there is nothing else */
 static Verdict sum_up(const GPtrArray *results)
 {
-    Verdict all = VERDICT_NOT_AFFECTED;
+    Verdict all = VERDICT_CANNOT_TELL;
+    bool untold = false;
 
     for (guint i = 0; i < results->len; i++) {
         Verdict v = ((ScenarioResult *)results->pdata[i])->verdict;
@@ -140,11 +142,12 @@ static Verdict sum_up(const GPtrArray *results)
         if (v == VERDICT_AFFECTED) {
             return v;
         }
-        if (v == VERDICT_CANNOT_TELL) {
+        if (v == VERDICT_NOT_AFFECTED) {
             all = v;
         }
+        untold |= v == VERDICT_CANNOT_TELL;
     }
-    return all;
+    return untold ? VERDICT_CANNOT_TELL : all;
 }
 
 static void result_free(gpointer result)

@@ -172,6 +172,11 @@ static bool ask(const char *path, const char *word, const char *value,
                       "does not run here, or is no QEMU", path, word,
                       *err ? ": " : "", err);
     }
+    if (!**answer) {
+        /* QEMU 2.3 lists its devices on stderr */
+        g_free(*answer);
+        *answer = g_steal_pointer(&err);
+    }
     return true;
 }
 

@@ -7,7 +7,7 @@
 
 static void print_result(const ScenarioResult *r)
 {
-    printf("  %-18s %-12s  ", r->scenario->name, verdict_name(r->verdict));
+    printf("  %-18s %-13s  ", r->scenario->name, verdict_name(r->verdict));
     switch (r->verdict) {
     case VERDICT_AFFECTED:
         printf("%s\n", r->evidence ? r->evidence : r->scenario->loses);
@@ -17,6 +17,7 @@ static void print_result(const ScenarioResult *r)
                r->rounds, r->met);
         break;
     case VERDICT_CANNOT_TELL:
+    case VERDICT_NOT_REACHABLE:
         printf("%s\n", r->reason ? r->reason : "");
         break;
     }

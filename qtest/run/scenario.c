@@ -7,7 +7,9 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "engine-log.h"
 #include "qemu-process.h"
@@ -85,6 +87,7 @@ const char *verdict_name(Verdict verdict)
         [VERDICT_NOT_AFFECTED] = "NOT AFFECTED",
         [VERDICT_AFFECTED] = "AFFECTED",
         [VERDICT_CANNOT_TELL] = "CANNOT TELL",
+        [VERDICT_NOT_REACHABLE] = "NOT REACHABLE",
     };
 
     return names[verdict];
@@ -206,33 +209,44 @@ static bool judged(const Run *run)
 }
 
 /*
- * No line for long: does the vCPU sleep in a poll while the main loop sleeps
- * too?  Then the whole machine hangs, and no guest can say so.
+ * No line for long.  If the main thread sleeps in a poll, the whole machine
+ * hangs and no guest can say so.  If it sleeps anywhere else, this is another
+ * bug: a 7.2 that powers off may deadlock on the BQL, for one.
  */
-static void take_stuck(Run *run, QemuProcess *q)
+static void take_stuck(Run *run, QemuProcess *q, const EngineLog *log)
 {
     g_autofree char *tasks = g_strdup_printf("/proc/%d/task", (int)q->pid);
     g_autoptr(GString) text = g_string_new(NULL);
     GDir *dir = g_dir_open(tasks, 0, NULL);
+    bool main_polls = false;
     const char *tid;
 
     while (dir && (tid = g_dir_read_name(dir))) {
         g_autofree char *path = g_build_filename(tasks, tid, "syscall", NULL);
         g_autofree char *syscall = NULL;
+        bool is_main = atoi(tid) == q->pid;
 
         if (g_file_get_contents(path, &syscall, NULL, NULL)) {
             syscall[strcspn(syscall, " \n")] = '\0';
-            g_string_append_printf(text, " %s%s:%s",
-                                   atoi(tid) == q->pid ? "main/" : "", tid,
-                                   syscall);
+            g_string_append_printf(text, " %s%s:%s", is_main ? "main/" : "",
+                                   tid, syscall);
+            main_polls |= is_main && (atoi(syscall) == SYS_ppoll ||
+                                      atoi(syscall) == SYS_poll);
         }
     }
     g_clear_pointer(&dir, g_dir_close);
+    if (!main_polls) {
+        set_string(&run->result->reason, g_strdup_printf(
+            "QEMU hangs, but its main thread is in no poll: not a lost wakeup;"
+            " thread:system call%s", text->str));
+        return;
+    }
     run->result->stuck = true;
     run->result->lost++;
     set_string(&run->result->evidence, g_strdup_printf(
         "the whole machine hangs for %d s in the middle of a round;"
         " thread:system call%s", (int)(STUCK_US / G_USEC_PER_SEC), text->str));
+    take_columns(run, log);
 }
 
 /*
@@ -300,8 +314,7 @@ static bool run_qemu(Run *run, GError **error)
         if (!qemu_process_next_line(q, deadline, &line)) {
             engine_log_update(log);
             if (stuck <= opts->deadline_us && spoke) {
-                take_stuck(run, q);
-                take_columns(run, log);
+                take_stuck(run, q, log);
             } else {
                 set_string(&r->reason, g_strdup_printf(
                     "time is over after %u of %u rounds%s%s", r->met,
@@ -314,6 +327,12 @@ static bool run_qemu(Run *run, GError **error)
         engine_log_update(log);
         r->met = met_before + log->met;
         r->spins = spins_before + log->spins;
+        if (log->unreachable) {
+            set_string(&r->reason, g_strdup(log->unreachable));
+            r->unreachable = true;
+            run->done = true;
+            break;
+        }
         if (!line) {
             gone = true;
             break;
@@ -358,6 +377,8 @@ static void judge(Run *run)
         set_string(&r->evidence, g_strdup_printf(
             "main loop spins: in %u of %u quiet times it did not sleep",
             r->spins, r->rounds));
+    } else if (r->unreachable) {
+        r->verdict = VERDICT_NOT_REACHABLE;
     } else if ((run->scenario->schedule ? r->met : r->rounds) >=
                run->need + r->slow) {
         r->verdict = VERDICT_NOT_AFFECTED;

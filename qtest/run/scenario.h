@@ -22,6 +22,7 @@ typedef enum Verdict {
     VERDICT_NOT_AFFECTED,
     VERDICT_AFFECTED,
     VERDICT_CANNOT_TELL,
+    VERDICT_NOT_REACHABLE,  /* this binary cannot come into that order */
 } Verdict;
 
 typedef struct RunOptions {
@@ -48,12 +49,13 @@ typedef struct ScenarioResult {
     unsigned slow;              /* too late, but the main loop was running */
     unsigned rescued;           /* of the lost: by the guest's next event */
     unsigned spins;             /* quiet times in which the main loop spun */
+    bool unreachable;           /* the engine said so; see @reason */
     bool stuck;                 /* no round ended, the vCPU sleeps as well */
     double sleep_ms;            /* longest sleep ahead of it, -1: for ever */
     double elapsed_s;           /* of the rounds, by the guest's clock */
     unsigned long writes, clears, polls;
     char *evidence;             /* one line, or NULL */
-    char *reason;               /* of "cannot tell", one line, or NULL */
+    char *reason;               /* of the last two verdicts, one line */
     char *columns;              /* interleaving of the newest loss, or NULL */
 } ScenarioResult;
 

@@ -343,7 +343,7 @@ static bool ref_matches(const PointRef *ref, Point point, char mark)
 {
     if (ref->point != point ||
         !((self.roles | self.worker_roles) & (1u << ref->role)) ||
-        (point == POINT_MARK && ref->mark != mark)) {
+        (mark && ref->mark != mark)) {
         return false;
     }
     return ref->after < 0 || schedule.refs[ref->after].reached;
@@ -452,6 +452,33 @@ static void reach(Point point, char mark)
     }
 }
 
+/*
+ * Some binaries cannot be brought into some orders: say so once, instead of
+ * running into the bound in each round.
+ */
+static bool is_reachable(const Rule *rule, Point point)
+{
+    static bool said;
+    const char *why = NULL;
+    bool others = false;
+
+    for (int i = 0; i < rule->n_until; i++) {
+        pid_t tid = role_tid[schedule.refs[rule->until[i]].role];
+
+        others |= tid != my_tid();
+    }
+    if (!others) {
+        why = "one thread plays both roles";
+    } else if (point == POINT_BEFORE_WRITE && self.n_held) {
+        why = "the notifier writes with a lock in its hands that others need";
+    }
+    if (why && !said) {
+        said = true;
+        log_line("unreachable %s: %s", rule->text, why);
+    }
+    return !why;
+}
+
 /* With the lock taken; waits for one rule */
 static void hold(Rule *rule)
 {
@@ -505,7 +532,9 @@ static void hold_at(Point point, char mark)
 
         for (int i = 0; i < rule->n_at; i++) {
             if (ref_matches(&schedule.refs[rule->at[i]], point, mark)) {
-                hold(rule);
+                if (is_reachable(rule, point)) {
+                    hold(rule);
+                }
                 break;
             }
         }
@@ -676,6 +705,7 @@ void engine_mark(char mark)
     real_mutex_lock(&lock);
     update_roles_by_mark(mark);
     reach(POINT_MARK, mark);
+    reach(POINT_AT_MARK, mark);
     record("mark %c", mark);
     self.pending_mark = mark;
     if (schedule.evidence >= 0 &&
@@ -700,6 +730,7 @@ void engine_mark(char mark)
         ref_matches(&schedule.refs[schedule.round_end], POINT_MARK, mark)) {
         round_ends();
     }
+    hold_at(POINT_AT_MARK, mark);
     real_mutex_unlock(&lock);
 }
 

@@ -30,6 +30,7 @@ static const char *const point_names[POINT__MAX] = {
     [POINT_AFTER_WRITE] = "after-write",
     [POINT_BEFORE_IO] = "before-io",
     [POINT_AFTER_IO] = "after-io",
+    [POINT_AT_MARK] = "at-mark",
     [POINT_MARK] = "mark",
     [POINT_DONE] = "done",
     [POINT_IDLE] = "idle",
@@ -109,7 +110,7 @@ static bool parse_ref(Parser *p, int *index)
                     word);
     }
     ref.point = point;
-    if (ref.point == POINT_MARK) {
+    if (ref.point == POINT_MARK || ref.point == POINT_AT_MARK) {
         word = next(p);
         if (strlen(word) != 1) {
             return fail(p, "a mark is one character, not '%s'", word);

@@ -27,7 +27,8 @@ typedef enum Point {
     POINT_AFTER_WRITE,    /* has written it */
     POINT_BEFORE_IO,      /* about to read or write an image */
     POINT_AFTER_IO,       /* has read or written it */
-    POINT_MARK,           /* the guest wrote this mark; held with the BQL free */
+    POINT_AT_MARK,        /* the guest writes this mark; held at once */
+    POINT_MARK,           /* the same; held once the BQL is free */
     POINT_DONE,           /* after I/O: notifier written or, failing that, idle */
     POINT_IDLE,           /* waits on a condition variable or semaphore */
     POINT_ASLEEP,         /* the kernel has put it to sleep in a poll */
@@ -61,7 +62,7 @@ typedef struct Role {
 typedef struct PointRef {
     int role;
     Point point;
-    char mark;              /* POINT_MARK only */
+    char mark;              /* POINT_MARK and POINT_AT_MARK only */
     int after;              /* index of another PointRef, or -1 */
     bool reached;
 } PointRef;
