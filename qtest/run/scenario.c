@@ -58,7 +58,11 @@ const Scenario scenarios[] = {
     },
     {
         .name = "free-run", .guest = "free-run", .schedule = NULL,
-        .loses = "anything, with nothing forced", .rounds = 10000,
+        .loses = "a disk read, with nothing forced", .rounds = 10000,
+    },
+    {
+        .name = "free-timer", .guest = "lost-timer", .schedule = NULL,
+        .loses = "a timer, with nothing forced", .rounds = 3000,
     },
 };
 const unsigned n_scenarios = G_N_ELEMENTS(scenarios);
