@@ -5,7 +5,7 @@
 #
 # usage: check.sh [--only SUITE]...
 #
-#   --only SUITE   one of: shell scripts module unit verdict wrong models
+#   --only SUITE   one of: shell scripts module series unit verdict wrong models
 #
 # Exit status: 0 nothing failed, 1 something did, 2 packages are missing.
 
@@ -21,7 +21,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module unit verdict wrong models)
+[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit verdict wrong models)
 
 take_build_folder
 guarded "$SCRIPTS/packages.sh" check
@@ -87,10 +87,10 @@ build() {
 }
 
 suite_shell() {
-    local files
-    mapfile -t files < <(cd "$ROOT" && grep -rlE '^#!/bin/(ba)?sh|^# shellcheck shell=' \
-        build.sh .ci scripts qtest docs 2>/dev/null | sort)
-    local file
+    local file files
+    mapfile -t files < <(cd "$ROOT" && find build.sh .ci scripts qtest docs -type f \
+        -exec awk '/^#!\/bin\/(ba)?sh/ || /^# shellcheck shell=/ { print FILENAME }
+                   FNR > 3 { nextfile }' {} + | sort -u)
     for file in "${files[@]}"; do
         if (cd "$ROOT" && shellcheck "$file") >"$log/shellcheck" 2>&1; then
             result ok "shellcheck $file"
@@ -126,6 +126,29 @@ suite_module() {
         esac
     done < <(jq -r '[.name, .result] | @tsv' "$out" 2>/dev/null)
     [ -s "$out" ] || result not "the test module's own tests" "none ran, see $log/module.log"
+}
+
+# Every series fits the present source package of its release, and is clean
+# under that tree's own checkpatch.pl.
+suite_series() {
+    local release source generation patch
+    for release in bullseye bookworm trixie; do
+        source=$BUILD/qemu/$release/src
+        if ! guarded "$SCRIPTS/source.sh" --suite "$release" "$source"; then
+            result skip "the series on $release's source" "it is out of reach"
+            continue
+        fi
+        expect 0 "the series fits the source package of $release" "$log/series-$release" \
+            "$SCRIPTS/apply.sh" --tree "$source" --with patch --dry-run
+        generation=$(find_generation "$source") || continue
+        while read -r patch; do
+            if (cd "$source" && perl scripts/checkpatch.pl -q --no-signoff "$patch") >"$log/checkpatch" 2>&1; then
+                result ok "checkpatch $patch"
+            else
+                result not "checkpatch $patch" "$(grep -m 1 -E '^(ERROR|WARNING)' "$log/checkpatch")"
+            fi
+        done < <(series_patches "$generation")
+    done
 }
 
 # The tree's own unit tests: they find none of the bug, so they must pass alike.
