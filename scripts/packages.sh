@@ -26,7 +26,8 @@ wanted() {
         ;;
     check)
         wanted main
-        echo git quilt bats shellcheck spin
+        echo git quilt bats shellcheck procps perl
+        echo spin parallel bsdextrautils # the models
         ;;
     *) die "unknown job '$1'; one of verdict, main, check" ;;
     esac
