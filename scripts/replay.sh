@@ -142,7 +142,7 @@ cat "$work/$scenario.schedule"
 hung=0 kept=0
 for ((i = 1; i <= runs; i++)); do
     status=0
-    "$here/verdict.sh" --schedule-dir "$work" --scenario "$scenario" ${binary:+"$binary"} \
+    "$here/verdict.sh" --rounds 30 --schedule-dir "$work" --scenario "$scenario" ${binary:+"$binary"} \
         >"$work/verdict" 2>&1 || status=$?
     case $status in
     0) kept=$((kept + 1)) ;;
