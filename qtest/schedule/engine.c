@@ -474,7 +474,7 @@ static bool is_reachable(const Rule *rule, Point point)
     }
     if (why && !said) {
         said = true;
-        log_line("unreachable %s: %s", rule->text, why);
+        log_line("unreachable %s: %s", why, rule->text);
     }
     return !why;
 }
