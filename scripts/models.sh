@@ -6,6 +6,7 @@
 # does not is an error too.
 #
 #   ./build.sh models [--quick] [--only REGEX] [--jobs N] [--trails FOLDER]
+#                         [--docs FOLDER]
 #
 #   --quick          the rows marked "expect:", at most 60 seconds; without it
 #                    also those marked "expect-full:", at most 5 minutes on two
@@ -13,6 +14,7 @@
 #   --only REGEX     only the rows that match: "model variant property world"
 #   --jobs N         that many at a time (default: one per CPU)
 #   --trails FOLDER  leave spin's trails of the violations there
+#   --docs FOLDER    the *.promela files of that folder instead of docs/
 #
 # A row of the table: model, variant, property, world (what runs beside the main
 # loop), states, seconds, expected, found.  What the words mean is said at the
@@ -33,12 +35,13 @@ while [ $# -gt 0 ]; do
         awk 'NR > 3 && !/^#/ { exit } NR > 3 { sub(/^# ?/, ""); print }' "$0"
         exit 0 ;;
     --quick) quick=yes ;;
-    --only | --jobs | --trails)
+    --only | --jobs | --trails | --docs)
         [ $# -ge 2 ] || die "$1 needs a value"
         case $1 in
         --only) only=$2 ;;
         --jobs) jobs=$2 ;;
         --trails) trails=$2 ;;
+        --docs) docs=$2 ;;
         esac
         shift ;;
     *) die "unknown word '$1'; see --help" ;;

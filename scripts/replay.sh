@@ -125,7 +125,7 @@ esac
             print "quiet     vcpu mark q to vcpu mark Q"
             print ""
             # the guest kicks the disk first, and goes on once the worker has it
-            if (have["disk-worker"]) print "hold vcpu mark d until disk-worker before-io"
+            if (have["disk-worker"]) print "hold vcpu at-mark d until disk-worker before-io"
             for (i = 1; i <= n; i++) {
                 if (held[i] == "") continue
                 for (p = i - 1; p >= 1 && thread[p] == thread[i]; p--)
