@@ -1,0 +1,164 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The judge of the models, the drift check, and the way from a counterexample to
+# a schedule.
+
+bats_require_minimum_version 1.5.0
+load common
+
+needs_spin() {
+    command -v spin >/dev/null || skip "no spin; apt-get install spin"
+    command -v parallel >/dev/null || skip "no parallel; apt-get install parallel"
+}
+
+@test "models: words it does not know, a number that is none, no such row" {
+    for words in --nonsense "--jobs none" "--only" "--only no-such-row"; do
+        # shellcheck disable=SC2086
+        run "$top/scripts/models.sh" $words
+        [ "$status" -eq 2 ]
+        [ "${#lines[@]}" -eq 1 ]
+    done
+}
+
+@test "models: rows as expected" {
+    needs_spin
+    run --separate-stderr "$top/scripts/models.sh" --only '^aio_notify_bug '
+    [ "$status" -eq 0 ]
+    [[ ${lines[-1]} == "5 verdicts, 0 not as expected,"* ]]
+}
+
+@test "models: compared both ways" {
+    needs_spin
+    mkdir docs
+    sed 's/expect: late  wakeup lost /expect: late  wakeup holds/; s/expect: early wakeup holds/expect: early wakeup lost/' \
+        "$top/docs/aio_notify_bug.promela" >docs/aio_notify_bug.promela
+    run --separate-stderr "$top/scripts/models.sh" --docs docs
+    [ "$status" -eq 1 ]
+    [[ ${lines[-1]} == "5 verdicts, 2 not as expected,"* ]]
+    [[ $output == *"lost   "*"holds  <== differs"* ]]
+}
+
+@test "models: a file that spin does not take is an error, not a verdict" {
+    needs_spin
+    mkdir docs
+    printf '%s\n' '/*' ' * expect: any wakeup lost' ' */' 'proctype (' >docs/x.promela
+    run --separate-stderr "$top/scripts/models.sh" --docs docs
+    [ "$status" -eq 1 ]
+    [[ $output == *"broken  <== differs"* ]]
+}
+
+@test "the three command lines of aio_notify_bug.promela" {
+    needs_spin
+    for flags in -DBUG "" -DCHECK_REQ; do
+        # shellcheck disable=SC2086
+        spin -a $flags "$top/docs/aio_notify_bug.promela" >/dev/null
+        gcc -O2 pan.c
+        ./a.out -a -f >out
+        if [ "$flags" = -DBUG ]; then
+            grep -q 'acceptance cycle (at' out
+        else
+            grep -q 'errors: 0' out
+        fi
+    done
+}
+
+@test "drift: a folder that is no tree" {
+    run "$top/scripts/model-drift.sh" .
+    [ "$status" -eq 2 ]
+    [ "${#lines[@]}" -eq 1 ]
+}
+
+@test "drift: the tree, each prefix of the series, and a clear that was moved" {
+    local patch
+    quick_tree tree
+    cp -a tree moved
+    cp -a tree early
+    run "$top/scripts/model-drift.sh" tree
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output == *"variant 2020:"* ]]
+
+    # the accept goes behind the BHs
+    awk '/^    aio_notify_accept\(ctx\);$/ { next }
+         { print }
+         /^    progress \|= aio_bh_poll\(ctx\);$/ { print "    aio_notify_accept(ctx);" }' \
+        tree/util/aio-posix.c >moved/util/aio-posix.c
+    ! cmp -s tree/util/aio-posix.c moved/util/aio-posix.c
+    run "$top/scripts/model-drift.sh" moved
+    [ "$status" -eq 1 ]
+    # a clear where no step has one
+    sed '/^aio_ctx_check/,/^}/s/^    aio_notify_accept(ctx);$/    event_notifier_test_and_clear(\&ctx->notifier);\n&/' \
+        tree/util/async.c >early/util/async.c
+    ! cmp -s tree/util/async.c early/util/async.c
+    run "$top/scripts/model-drift.sh" early
+    [ "$status" -eq 1 ]
+    [[ $output == *"no step of the model names this"* ]]
+
+    while read -r patch; do
+        patch -d tree -p1 -s -f <"$top/patches/7.2/$patch"
+        run "$top/scripts/model-drift.sh" tree
+        echo "$patch: $output"
+        [ "$status" -eq 0 ]
+    done < <(grep -v '^#' "$top/patches/7.2/series")
+    [[ $output == *"variant p3:"* ]]
+}
+
+@test "the model that the series adds to the tree says what its header says" {
+    needs_spin
+    local patch verdict flags
+    patch=$(grep -l '^+++ b/docs/spin/aio_notify_waiters.promela' "$top"/patches/7.2/*.patch) ||
+        skip "the series adds no model"
+    mkdir -p docs/spin
+    awk '/^diff / { on = /aio_notify_waiters.promela$/; body = 0 }
+         on && /^@@/ { body = 1; next }
+         on && body && /^\+/ { print substr($0, 2) }' "$patch" >docs/spin/m.promela
+    while read -r verdict flags; do
+        # shellcheck disable=SC2086
+        spin -a $flags docs/spin/m.promela >/dev/null
+        gcc -O1 -w -DSAFETY pan.c
+        ./a.out -E >out
+        echo "$verdict: $flags"
+        case $verdict in
+        holds) grep -q 'errors: 0' out ;;
+        timer) grep -q 'assertion violated .*stale' out ;;
+        bh) grep -q 'assertion violated (bh==0)' out ;;
+        esac
+    done <<'VERDICTS'
+holds
+timer -DBUG1
+holds -DBUG1 -DBH
+bh -DBUG2
+holds -DBUG3
+bh -DBUG1 -DBUG3 -DBH
+VERDICTS
+}
+
+@test "trail: the picture in docs is the one that the model makes" {
+    needs_spin
+    "$top/scripts/model-trail.sh" --svg now.svg 2020 bh >/dev/null
+    cmp now.svg "$top/docs/protocol.svg"
+}
+
+@test "trail: a variant that is right has none" {
+    needs_spin
+    run "$top/scripts/model-trail.sh" p1 bh
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+}
+
+@test "replay: the counterexamples are the schedules that were written by hand" {
+    needs_spin
+    "$top/scripts/replay.sh" --print 2020 2>/dev/null >bh
+    diff <(grep '^hold' bh | sort) <(grep '^hold' "$top/qtest/schedule/lost-bh.schedule" | sort)
+    "$top/scripts/replay.sh" --print --property rearm 2020 2>/dev/null >rearm
+    diff <(grep '^hold' rearm | sort) <(grep '^hold' "$top/qtest/schedule/lost-timer.schedule" | sort)
+}
+
+@test "replay: bad words" {
+    for words in --nonsense "" "--runs none 2020" "--property none 2020"; do
+        # shellcheck disable=SC2086
+        run "$top/scripts/replay.sh" $words
+        [ "$status" -eq 2 ]
+    done
+}
