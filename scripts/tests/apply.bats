@@ -36,7 +36,7 @@ count() { series_names "$here/tree" | wc -l; }
     apply
     [ "$status" -eq 2 ]
     [ "${#lines[@]}" -eq 1 ]
-    [[ $output == *"no generation"*"nearest is"*".c lacks '"* ]]
+    [[ $output == *"no generation"*"nearest is"*" lacks '"* ]]
     same
 }
 
