@@ -45,10 +45,13 @@ posix livelock LONE TIMER=2
 posix bh IOTHREAD REARM TIMER=2
 posix rearm TIMER=2 LONE
 posix cost
+posix livelock
+posix livelock LONE TIMER=3
 posix bh KICK
 win32 bh WIN32
 win32 livelock WIN32 LONE SOCKET
 win32 bh WIN32 LONE SOCKETS SOCKET
+win32 bh WIN32 FD FDOP SOCKETS SOCKET LONE
 win32 rearm WIN32 TIMER=2 LONE
 CHECKS
     printf '%s\t%s\t%s\tsurvives\t-\n' "$kind" "$line" "$step"
@@ -172,7 +175,7 @@ begin=$SECONDS
 bar=()
 [ ! -t 2 ] || bar=(--bar)
 parallel "${bar[@]}" --will-cite -j "$jobs" --colsep ' ' "$0" --one :::: "$work/jobs" \
-    >"$work/table" || :
+    > >(tee "$work/table" >&2) || :
 
 status=0
 while IFS=$'\t' read -r kind line step verdict check; do
