@@ -31,6 +31,7 @@ static char **opt_scenarios;
 static int opt_rounds;
 static int opt_seconds;
 static int opt_patience = 300;
+static int opt_jobs = 3;
 static char *opt_engine;
 static char *opt_guest_dir;
 static char *opt_schedule_dir;
@@ -52,6 +53,8 @@ static const GOptionEntry entries[] = {
       "time limit for all of it (8 without --rounds)", "N" },
     { "patience", 0, 0, G_OPTION_ARG_INT, &opt_patience,
       "how long the guest waits before it calls a round lost", "MS" },
+    { "jobs", 'j', 0, G_OPTION_ARG_INT, &opt_jobs,
+      "scenarios to run side by side (default 3)", "N" },
     { "all", 0, 0, G_OPTION_ARG_NONE, &opt_all,
       "go on after the first loss and count", NULL },
     { "aio", 0, 0, G_OPTION_ARG_STRING, &opt_aio,
@@ -155,22 +158,54 @@ static void result_free(gpointer result)
     scenario_result_free(result);
 }
 
-/* Runs them all; returns false with @error set when QEMU does not start */
+/* One scenario on its way: a task of the thread pool */
+typedef struct Task {
+    const Scenario *scenario;
+    const RunOptions *opts;
+    ScenarioResult *result;
+    GError *error;
+} Task;
+
+static void run_task(gpointer data, gpointer unused)
+{
+    Task *task = data;
+
+    (void)unused;
+    if (!qemu_process_signal()) {
+        task->result = scenario_run(task->scenario, task->opts, &task->error);
+    }
+}
+
+/*
+ * Runs them all, some side by side: on a busy host a run then gets its share
+ * of the processors for each, and most of a round is waiting.  Returns false
+ * with @error set when a QEMU does not start.
+ */
 static bool run_all(const GPtrArray *chosen, const RunOptions *opts,
                     GPtrArray *results, GError **error)
 {
-    for (guint i = 0; i < chosen->len; i++) {
-        ScenarioResult *r = scenario_run(chosen->pdata[i], opts, error);
+    g_autofree Task *tasks = g_new0(Task, chosen->len);
+    GThreadPool *pool = g_thread_pool_new(run_task, NULL, opt_jobs, true, NULL);
+    bool ok = true;
 
-        if (!r) {
-            return false;
-        }
-        g_ptr_array_add(results, r);
-        if (qemu_process_signal()) {
-            break;
+    for (guint i = 0; i < chosen->len; i++) {
+        tasks[i].scenario = chosen->pdata[i];
+        tasks[i].opts = opts;
+        g_thread_pool_push(pool, &tasks[i], NULL);
+    }
+    g_thread_pool_free(pool, false, true);
+    scenario_progress_end(opts);
+    for (guint i = 0; i < chosen->len; i++) {
+        if (tasks[i].result) {
+            g_ptr_array_add(results, tasks[i].result);
+        } else if (tasks[i].error && ok) {
+            g_propagate_error(error, tasks[i].error);
+            ok = false;
+        } else {
+            g_clear_error(&tasks[i].error);
         }
     }
-    return true;
+    return ok;
 }
 
 static char *make_scratch(GError **error)
@@ -185,6 +220,17 @@ static char *make_scratch(GError **error)
         return g_canonicalize_filename(opt_keep, NULL);
     }
     return g_dir_make_tmp("aio-wakeup-XXXXXX", error);
+}
+
+static unsigned total_rounds(const GPtrArray *chosen)
+{
+    unsigned n = 0;
+
+    for (guint i = 0; i < chosen->len; i++) {
+        n += opt_rounds ? (unsigned)opt_rounds
+                        : ((const Scenario *)chosen->pdata[i])->rounds;
+    }
+    return n;
 }
 
 static int verdict(const char *program, const GPtrArray *chosen)
@@ -209,6 +255,7 @@ static int verdict(const char *program, const GPtrArray *chosen)
         .aio = opt_aio, .rounds = opt_rounds, .patience_ms = opt_patience,
         .to_the_end = opt_all, .keep = opt_keep != NULL,
         .progress = opt_progress,
+        .total_rounds = total_rounds(chosen),
         .deadline_us = seconds ? g_get_monotonic_time() +
                        seconds * G_USEC_PER_SEC : G_MAXINT64,
     };
@@ -278,9 +325,10 @@ int main(int argc, char **argv)
         return complain(EXIT_USE, "one binary at a time, not '%s' as well",
                         opt_binary[1]);
     }
-    if (opt_rounds < 0 || opt_seconds < 0 || opt_patience < 1) {
-        return complain(EXIT_USE, "--rounds, --seconds and --patience take "
-                        "positive numbers");
+    if (opt_rounds < 0 || opt_seconds < 0 || opt_patience < 1 ||
+        opt_jobs < 1) {
+        return complain(EXIT_USE, "--rounds, --seconds, --patience and --jobs "
+                        "take positive numbers");
     }
     if (!choose_scenarios(chosen)) {
         return EXIT_USE;

@@ -72,6 +72,7 @@ typedef struct Run {
     const RunOptions *opts;
     ScenarioResult *result;
     unsigned need;
+    unsigned drawn;             /* rounds that the progress bar has */
     bool done;
 } Run;
 
@@ -97,19 +98,29 @@ const char *verdict_name(Verdict verdict)
     return names[verdict];
 }
 
-static void draw_progress(const Run *run, unsigned done)
+/* One bar for all scenarios that run; @done: rounds of this one so far */
+static void draw_progress(Run *run, unsigned done)
 {
-    enum { WIDTH = 30 };
-    unsigned full = MIN(done * WIDTH / MAX(run->need, 1), WIDTH);
+    enum { WIDTH = 40 };
+    static gint all_done;
+    const RunOptions *opts = run->opts;
+    unsigned more = MIN(done, run->need) - run->drawn;
+    unsigned sum = g_atomic_int_add(&all_done, more) + more;
+    unsigned full = (guint64)sum * WIDTH / MAX(opts->total_rounds, 1);
 
-    if (run->opts->progress) {
-        fprintf(stderr, "\r  %-18s [%.*s%*s] %u/%u rounds ",
-                run->scenario->name, full,
-                "##############################", WIDTH - full, "",
-                MIN(done, run->need), run->need);
-        if (run->done) {
-            fprintf(stderr, "\r%*s\r", 72, "");
-        }
+    run->drawn += more;
+    if (opts->progress) {
+        full = MIN(full, WIDTH);
+        fprintf(stderr, "\r  [%.*s%*s] %u of %u rounds ", full,
+                "########################################", WIDTH - full, "",
+                sum, opts->total_rounds);
+    }
+}
+
+void scenario_progress_end(const RunOptions *opts)
+{
+    if (opts->progress) {
+        fprintf(stderr, "\r%*s\r", 78, "");
     }
 }
 
@@ -414,7 +425,6 @@ ScenarioResult *scenario_run(const Scenario *scenario, const RunOptions *opts,
             return NULL;
         }
     } while (scenario->boot_a_round && !run.done && !judged(&run));
-    run.done = true;
     draw_progress(&run, run.need);
     judge(&run);
     return result;

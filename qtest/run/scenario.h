@@ -38,6 +38,7 @@ typedef struct RunOptions {
     bool to_the_end;            /* go on after the first loss */
     bool keep;                  /* keep the folders of the runs */
     bool progress;              /* draw a bar on stderr */
+    unsigned total_rounds;      /* of all scenarios, for that bar */
 } RunOptions;
 
 typedef struct ScenarioResult {
@@ -67,12 +68,15 @@ const char *verdict_name(Verdict verdict);
 
 /*
  * scenario_run: run @scenario until it is judged or the deadline has passed.
+ * May be called from several threads at the same time.
  *
  * Returns: the result, to be freed with scenario_result_free(); NULL with
  * @error set when no QEMU could be started.
  */
 ScenarioResult *scenario_run(const Scenario *scenario, const RunOptions *opts,
                              GError **error);
+/* Wipes the bar that scenario_run() has drawn. */
+void scenario_progress_end(const RunOptions *opts);
 void scenario_result_free(ScenarioResult *result);
 
 #endif
