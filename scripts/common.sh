@@ -52,7 +52,9 @@ finish() {
     local status=$? i
     trap '' INT TERM HUP
     if [ -n "$child" ]; then
+        # One that is suspended hears of it only when it goes on.
         kill -TERM -- "-$child" 2>/dev/null || :
+        kill -CONT -- "-$child" 2>/dev/null || :
         wait "$child" 2>/dev/null || :
         child=
     fi
