@@ -1,20 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Does the model notice?  Drops, doubles and swaps each step of the protocol part
-# of docs/aio_wakeup.promela, one at a time, and checks that a verdict of the
+# Does the model notice?  Drops each step of the protocol part of
+# docs/aio_wakeup.promela and swaps it with the next one, one at a time, and checks that a verdict of the
 # whole series (variant p3) changes.
 #
 #   scripts/model-mutants.sh [--jobs N] [--only REGEX] [--list]
 #
 #   --jobs N      that many at a time (default: one per CPU)
-#   --only REGEX  only the mutants "KIND LINE STEP" that match
+#   --only REGEX  only the mutants "KIND LINE STEP" that match (default:
+#                 ^(drop|swap)); ^double doubles each step, which mostly changes
+#                 nothing, as to assign twice is to assign once
 #   --list        print the mutants and stop
 #
 # A step is a line of the model with a tag.  Swapped are two steps that follow
 # each other in the same function.  Survivors are listed; those that are known
-# stand in the table "survivor:" at the end of the model, with the reason.  About
-# five minutes on two cores.
+# stand in the table "survivor:" at the end of the model, with the reason.  95
+# mutants took 25 minutes on two busy cores.
 #
 # Exit status: 0 each mutant is found or known, 1 a new survivor, or a known one
 # that is found now, 2 wrong use, 77 not possible here.
@@ -23,7 +25,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 model=$(realpath "$here/../docs/aio_wakeup.promela")
-jobs=$(nproc) only=. list=no
+jobs=$(nproc) only='^(drop|swap)' list=no
 die() { echo "model-mutants.sh: $*" >&2; exit 2; }
 
 # One mutant against the checks, cheap ones first; prints the one that notices.
