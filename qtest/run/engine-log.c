@@ -74,13 +74,14 @@ static void parse_evidence(EngineLog *log, const char *line)
 {
     Evidence e = { 0 };
     char why[32];
-    int polls;
+    int polls, others;
 
     if (sscanf(line, "evidence %lu %31s main-syscall=%ld main-polls=%d "
-               "sleep-ms=%lf notifier=%d count=%lld", &e.round, why,
+               "sleep-ms=%lf notifier=%d count=%lld others-sleep=%d", &e.round, why,
                &e.main_syscall, &polls, &e.sleep_ms, &e.notifier,
-               &e.count) == 7) {
+               &e.count, &others) == 8) {
         e.main_polls = polls;
+        e.others_sleep = others;
         if (!strcmp(why, "lost")) {
             log->evidence = e;
             log->has_evidence = true;

@@ -24,6 +24,7 @@ typedef struct Evidence {
     unsigned long round;
     long main_syscall;      /* number, or -1: the main loop was running */
     bool main_polls;        /* that system call is a poll */
+    bool others_sleep;      /* so does every thread but the guest's vCPU */
     double sleep_ms;        /* timeout of the poll, -1: none */
     int notifier;           /* fd that the temporary waiter clears, or -1 */
     long long count;        /* its eventfd counter, or -1 */

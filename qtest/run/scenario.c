@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A round is lost when the guest has waited in vain and the engine saw, at
- * that moment, the main loop asleep in a poll that would have gone on.  A
- * round in which the main loop was running is only slow.  "Not affected" has
+ * that moment, the main loop asleep in a poll that would have gone on and no
+ * other thread that could still wake it.  Any other late round is only slow.  "Not affected" has
  * to be earned: by so many rounds in which every hold of the schedule was met.
  */
 #include <stdlib.h>
@@ -147,7 +147,7 @@ static void take_loss(Run *run, const EngineLog *log, const char *what,
 {
     ScenarioResult *r = run->result;
     const Evidence *e = &log->evidence;
-    bool asleep = log->has_evidence && e->main_polls &&
+    bool asleep = log->has_evidence && e->main_polls && e->others_sleep &&
                   (e->sleep_ms < 0 || e->sleep_ms >= 1000);
     g_autofree char *sleep = NULL;
 

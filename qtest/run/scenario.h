@@ -47,7 +47,7 @@ typedef struct ScenarioResult {
     unsigned rounds;            /* that the guest finished */
     unsigned met;               /* of these: the threads met as scheduled */
     unsigned lost;              /* with the main loop seen asleep */
-    unsigned slow;              /* too late, but the main loop was running */
+    unsigned slow;              /* too late, but some thread was running */
     unsigned rescued;           /* of the lost: by the guest's next event */
     unsigned spins;             /* quiet times in which the main loop spun */
     bool unreachable;           /* the engine said so; see @reason */

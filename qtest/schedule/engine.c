@@ -14,6 +14,7 @@
  *   AIO_WAKEUP_LOG_ROUNDS  how many rounds are logged step by step (default
  *                          3; rounds that are lost or not met always are)
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -34,6 +35,8 @@
 #define MAX_EVENTS   512
 #define EVENT_TEXT   96
 #define ASLEEP_POLL_NS 50000
+#define QUIET_STEP_NS  2000000
+#define QUIET_STEPS    25
 
 typedef struct Thread {
     pid_t tid;
@@ -80,6 +83,7 @@ static int64_t quiet_us;
 static int waiter_notifier = -1;
 static int waiter_notifier_order;
 
+static atomic_int n_held_threads;
 static atomic_ulong count_writes, count_reads, count_polls;
 
 /* Creation order of each event notifier; 0: not one.  Written rarely. */
@@ -378,16 +382,74 @@ static bool rule_polls(const Rule *rule)
     return false;
 }
 
-static void log_evidence(const char *why)
+static bool is_io_syscall(long nr)
+{
+    static const long io[] = {
+        SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_fdatasync,
+        SYS_fsync,
+    };
+
+    for (size_t i = 0; i < sizeof(io) / sizeof(io[0]); i++) {
+        if (nr == io[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Does every thread but this one sleep, none of them in I/O and none held by
+ * us?  Then nothing is on its way that could still wake the main loop.  A
+ * thread that could run and has not got a processor yet does not sleep.
+ * Without the lock: a thread that waits for it must not look asleep.
+ */
+static bool all_others_sleep(void)
+{
+    DIR *dir = opendir("/proc/self/task");
+    struct dirent *entry;
+    bool ret = dir && !atomic_load(&n_held_threads);
+
+    while (ret && (entry = readdir(dir))) {
+        pid_t tid = atoi(entry->d_name);
+        long nr;
+
+        if (tid <= 0 || tid == my_tid()) {
+            continue;
+        }
+        nr = sleeping_syscall(tid);
+        ret = nr >= 0 && !is_io_syscall(nr);
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    return ret;
+}
+
+/* The same, with some time for a thread that is about to go to sleep */
+static bool all_others_come_to_sleep(void)
+{
+    const struct timespec pause = { .tv_nsec = QUIET_STEP_NS };
+
+    for (int i = 0; i < QUIET_STEPS; i++) {
+        if (all_others_sleep()) {
+            return true;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+static void log_evidence(const char *why, bool others_sleep)
 {
     long nr = sleeping_syscall(getpid());
     double sleep_ms = main_timeout_ns == ENGINE_FOREVER ?
                       -1 : main_timeout_ns / 1e6;
 
     log_line("evidence %lu %s main-syscall=%ld main-polls=%d sleep-ms=%.0f "
-             "notifier=%d count=%lld", round_number, why, nr,
+             "notifier=%d count=%lld others-sleep=%d", round_number, why, nr,
              is_poll_syscall(nr), sleep_ms, waiter_notifier,
-             waiter_notifier < 0 ? -1 : eventfd_count(waiter_notifier));
+             waiter_notifier < 0 ? -1 : eventfd_count(waiter_notifier),
+             others_sleep);
 }
 
 static void round_ends(void)
@@ -488,6 +550,7 @@ static void hold(Rule *rule)
     bool polls = rule_polls(rule);
     bool waited = false;
 
+    atomic_fetch_add(&n_held_threads, 1);
     while (in_round && round == round_number && !round_missed) {
         struct timespec ts;
         int64_t deadline = end;
@@ -508,7 +571,7 @@ static void hold(Rule *rule)
             dump_events();
             log_line("missed %lu after %d ms: %s", round_number,
                      schedule.bound_ms, rule->text);
-            log_evidence("bound");
+            log_evidence("bound", false);
             pthread_cond_broadcast(&cond);
             break;
         }
@@ -519,6 +582,7 @@ static void hold(Rule *rule)
         ts.tv_nsec = deadline % 1000000000;
         real_cond_timedwait(&cond, &lock, &ts);
     }
+    atomic_fetch_sub(&n_held_threads, 1);
     if (waited && rule->met) {
         record("goes on");
     }
@@ -699,8 +763,14 @@ void engine_after_io(void)
 
 void engine_mark(char mark)
 {
+    bool others_sleep = false;
+
     if (!have_schedule || !engine_active()) {
         return;
+    }
+    if (schedule.evidence >= 0 &&
+        schedule.refs[schedule.evidence].mark == mark) {
+        others_sleep = all_others_come_to_sleep();
     }
     real_mutex_lock(&lock);
     update_roles_by_mark(mark);
@@ -712,7 +782,7 @@ void engine_mark(char mark)
         ref_matches(&schedule.refs[schedule.evidence], POINT_MARK, mark)) {
         dump_round = true;
         dump_events();
-        log_evidence("lost");
+        log_evidence("lost", others_sleep);
     }
     if (schedule.quiet_begin >= 0 &&
         ref_matches(&schedule.refs[schedule.quiet_begin], POINT_MARK, mark)) {
