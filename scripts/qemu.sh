@@ -100,6 +100,8 @@ options() {
         --disable-download --disable-debug-info; do
         ! grep -qe "$option" -e "${option/--disable/--enable}" <<<"$known" || printf '%s\n' "$option"
     done
+    # a quarter less time to build than with -O2, and fast enough for a guest
+    printf '%s\n' --extra-cflags=-O1
     printf '%s\n' --target-list=x86_64-softmmu --enable-tcg --enable-fdt=system \
         --enable-tools --enable-linux-aio --enable-linux-io-uring --disable-docs
     if [ -e "$source/$devices" ] && [ "${AIO_WAKEUP_DEVICES:-}" != all ]; then
