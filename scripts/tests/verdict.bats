@@ -118,6 +118,23 @@ EOF
     [ "$status" -eq 1 ]
 }
 
+@test "a worker that is slow for longer than the guest's patience loses nothing" {
+    mkdir slow
+    cat >slow/lost-bh.schedule <<'EOF'
+schedule slow-worker
+bound 900 ms
+role vcpu         marks brdflqQe
+role disk-worker  reads disk.img
+round     vcpu mark b to vcpu mark e
+evidence  vcpu mark l
+hold disk-worker before-io until vcpu mark z
+EOF
+    judge --seconds 4 --scenario lost-bh --schedule-dir "$here/slow" "$(real)"
+    echo "$output"
+    [ "$status" -eq 77 ]
+    [[ $output == *"CANNOT TELL"* && $output != *" AFFECTED"* ]]
+}
+
 @test "a static binary: nothing can be preloaded" {
     echo 'int main(void) { return 0; }' >static.c
     gcc -static -o static static.c 2>/dev/null || skip "no static libc (package libc6-dev)"
