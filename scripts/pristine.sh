@@ -57,7 +57,7 @@ make_chroot() {
     printf '%s\n' "${lines[@]}" | sed "s/ $own/ $suite/; s/^/deb /" >"$chroot/etc/apt/sources.list"
     apt-config dump | sed -En '/^Acquire::(Check-|http|https|Retries)/p' >"$chroot/etc/apt/apt.conf.d/90reach"
     cp /etc/resolv.conf "$chroot/etc/resolv.conf"
-    git clone -q --no-hardlinks "$ROOT" "$chroot/root/aio-wakeup"
+    git clone -q --no-hardlinks "$ROOT" "$chroot/srv/aio-wakeup"
 }
 
 [ "$keep" = yes ] || at_end "$chroot"
@@ -70,7 +70,7 @@ inside() {
     unshare --mount --pid --fork --kill-child --mount-proc="$chroot/proc" \
         env -i HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        chroot "$chroot" bash -c "cd /root/aio-wakeup && $1"
+        chroot "$chroot" bash -c "cd /srv/aio-wakeup && $1"
 }
 
 worst=0

@@ -28,30 +28,22 @@ static bool run_round(uint32_t n)
     return false;
 }
 
+static void tell_progress(uint32_t n, uint32_t lost, uint64_t us)
+{
+    if (n % PROGRESS_ROUNDS == 0) {
+        report_text("progress ");
+        report_number(n);
+        report_text(" lost ");
+        report_number(lost);
+        report_text(" us ");
+        report_number(us);
+        report_send();
+    }
+}
+
 void scenario_main(void)
 {
-    uint32_t n = 0;
-    uint32_t lost = 0;
-    uint32_t until_progress = PROGRESS_ROUNDS;
-    uint64_t start;
-
     devices_open();
     warm_up();
-    start = rdtsc();
-    while (round_more(n)) {
-        if (!run_round(++n)) {
-            lost++;
-        }
-        if (--until_progress == 0) {
-            until_progress = PROGRESS_ROUNDS;
-            report_text("progress ");
-            report_number(n);
-            report_text(" lost ");
-            report_number(lost);
-            report_text(" us ");
-            report_number(clock_us_since(start));
-            report_send();
-        }
-    }
-    finish(n, lost, clock_us_since(start));
+    rounds_run(run_round, tell_progress);
 }

@@ -12,6 +12,7 @@
 #define GUEST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -168,6 +169,14 @@ void round_notify(void);
  * between the two.
  */
 void round_begin(void);
+
+/*
+ * Rounds until there are enough, then the end line.
+ * @run_round: does round @n, from 1; returns whether it was kept
+ * @tell: called after each round, @us since the first began; may be NULL
+ */
+void rounds_run(bool (*run_round)(uint32_t n),
+                void (*tell)(uint32_t n, uint32_t lost, uint64_t us));
 
 /* A time in which nothing is pending, between marks q and Q */
 void round_quiet(void);

@@ -74,17 +74,7 @@ static bool run_round(uint32_t n)
 
 void scenario_main(void)
 {
-    uint32_t n = 0;
-    uint32_t lost = 0;
-    uint64_t start;
-
     devices_open();
     warm_up();
-    start = rdtsc();
-    while (round_more(n)) {
-        if (!run_round(++n)) {
-            lost++;
-        }
-    }
-    finish(n, lost, clock_us_since(start));
+    rounds_run(run_round, NULL);
 }

@@ -80,3 +80,21 @@ void round_end(void)
 {
     mark('e');
 }
+
+void rounds_run(bool (*run_round)(uint32_t n),
+                void (*tell)(uint32_t n, uint32_t lost, uint64_t us))
+{
+    uint64_t start = rdtsc();
+    uint32_t n = 0;
+    uint32_t lost = 0;
+
+    while (round_more(n)) {
+        if (!run_round(++n)) {
+            lost++;
+        }
+        if (tell) {
+            tell(n, lost, clock_us_since(start));
+        }
+    }
+    finish(n, lost, clock_us_since(start));
+}
