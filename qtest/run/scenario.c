@@ -276,9 +276,10 @@ static void take_exit(Run *run, QemuProcess *q, bool spoke)
 
     if (run->scenario->boot_a_round && spoke && WIFEXITED(q->wait_status) &&
         WEXITSTATUS(q->wait_status) == 0) {
-        r->rounds++;
         if (r->lost > r->rescued) {
-            r->rescued++;
+            r->rescued++;   /* counted as a round when it was lost */
+        } else {
+            r->rounds++;
         }
         return;
     }
