@@ -6,7 +6,7 @@
 #
 # usage: packages.sh [--list] JOB...
 #
-#   JOB      verdict, main or check; each includes the one before it
+#   JOB      verdict, main or check, each includes the one before it; windows
 #   --list   only print the missing ones, one a line
 #
 # As root the packages are installed; otherwise the one command that does so is
@@ -29,7 +29,14 @@ wanted() {
         echo git quilt bats shellcheck procps perl
         echo spin parallel bsdextrautils # the models
         ;;
-    *) die "unknown job '$1'; one of verdict, main, check" ;;
+    windows)
+        echo dpkg-dev patch rsync ccache jq make python3 meson ninja-build pkg-config
+        echo gcc-mingw-w64-x86-64-posix g++-mingw-w64-x86-64-posix libz-mingw-w64-dev
+        echo wine64
+        # what QEMU's own build needs besides, and glib's: native
+        echo gcc libc6-dev libglib2.0-dev
+        ;;
+    *) die "unknown job '$1'; one of verdict, main, check, windows" ;;
     esac
 }
 
@@ -62,7 +69,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#jobs[@]} -gt 0 ] || die "which job? verdict, main or check"
+[ ${#jobs[@]} -gt 0 ] || die "which job? verdict, main, check or windows"
 
 command -v dpkg-query >/dev/null ||
     cannot "this is not a Debian system: install by hand what README.md names"
