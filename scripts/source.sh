@@ -3,10 +3,12 @@
 #
 # Gets a QEMU source package with apt's own means, and unpacks it.
 #
-# usage: source.sh [--suite NAME] [--update] FOLDER
+# usage: source.sh [--suite NAME] [--orig PACKAGE] [--update] FOLDER
 #
 #   FOLDER         where the unpacked tree goes (replaced when it is older)
 #   --suite NAME   of this Debian release instead of the machine's own
+#   --orig PACKAGE of this package instead of qemu, and only what its upstream
+#                  released, without Debian's patches
 #   --update       ask the archive even if the cache holds a package
 #
 # The URIs, keys and options are those of the machine's apt configuration; they
@@ -91,17 +93,41 @@ download() {
     private_apt source --only-source --download-only qemu && ls ./*.dsc
 }
 
+# usage: download_orig: the same for the one tarball of $package that upstream made
+download_orig() {
+    local fresh=$apt/download uri name hash
+    rm -rf "$fresh"
+    mkdir -p "$fresh" && cd "$fresh" || return
+    private_apt update
+    read -r uri name _ hash < <(private_apt source --only-source --print-uris "$package" |
+        grep -E "^'[^']*' [^ ]+[.]orig[.]tar[.][a-z0-9]+ ") || return
+    uri=${uri#\'}
+    /usr/lib/apt/apt-helper -o APT::Sandbox::User="$(id -un)" \
+        download-file "${uri%\'}" "$fresh/$name" "$hash"
+}
+
+orig_in() {
+    [ ! -d "$1" ] || find "$1" -maxdepth 1 -name "${package}_*.orig.tar.*" | sort -V | tail -n 1
+}
+
+# usage: unpack_orig TARBALL FOLDER
+unpack_orig() {
+    mkdir -p "$2" && tar -x -C "$2" --strip-components=1 -f "$1"
+}
+
 dsc_in() {
     [ ! -d "$1" ] || find "$1" -maxdepth 1 -name 'qemu_*.dsc' | sort -V | tail -n 1
 }
 
 suite=
+package=
 update=no
 folder=
 while [ $# -gt 0 ]; do
     case $1 in
     -h | --help) print_help "$0"; exit 0 ;;
     --suite) suite=$(value_of "$@"); shift ;;
+    --orig) package=$(value_of "$@"); shift ;;
     --update) update=yes ;;
     -*) die "unknown option $1" ;;
     *) folder=$1 ;;
@@ -118,30 +144,42 @@ suite=${suite:-$own}
 apt=$CACHE/apt-$suite
 kept=$CACHE/source-$suite
 
-dsc=$(dsc_in "$kept")
+# What to get, how big it is and how it is unpacked.
+if [ -z "$package" ]; then
+    label="the QEMU source package of $suite" find=dsc_in get=download log=$suite
+    download_mib=500 tree_mib=1500
+    unpack=(dpkg-source --no-check --no-copy -x)
+else
+    label="the source of $package, as in $suite" find=orig_in get=download_orig log=$suite-$package
+    kept=$CACHE/source-$suite-$package
+    download_mib=50 tree_mib=200
+    unpack=(unpack_orig)
+fi
+
+dsc=$("$find" "$kept")
 if [ -z "$dsc" ] || [ "$update" = yes ]; then
-    need_space "$CACHE" 500 "the source package"
+    need_space "$CACHE" "$download_mib" "the source package"
     private_sources
     at_end "$apt/download"
-    if step "getting the QEMU source package of $suite" "$BUILD/log/source-$suite.log" download; then
+    if step "getting $label" "$BUILD/log/source-$log.log" "$get"; then
         rm -rf "$kept"
         mv "$apt/download" "$kept"
     elif [ -z "$dsc" ]; then
-        cannot "the source package of $suite is out of reach; check the network and apt's sources"
+        cannot "$label is out of reach; check the network and apt's sources"
     else
         say "    the package in the cache is used instead"
     fi
-    dsc=$(dsc_in "$kept")
+    dsc=$("$find" "$kept")
 fi
 
 stamp=$folder/.aio-wakeup-source
 name=$(basename "$dsc" .dsc)
 if [ "$(cat "$stamp" 2>/dev/null || :)" != "$name" ]; then
-    need_space "$(dirname "$folder")" 1500 "the unpacked source"
+    need_space "$(dirname "$folder")" "$tree_mib" "the unpacked source"
     at_end "$folder.new"
     rm -rf "$folder.new"
-    step "unpacking $name" "$BUILD/log/unpack-$suite.log" \
-        dpkg-source --no-check --no-copy -x "$dsc" "$folder.new" ||
+    step "unpacking $name" "$BUILD/log/unpack-$log.log" \
+        "${unpack[@]}" "$dsc" "$folder.new" ||
         cannot "$dsc cannot be unpacked; remove it and start again"
     printf '%s\n' "$name" >"$folder.new/.aio-wakeup-source"
     rm -rf "$folder"
