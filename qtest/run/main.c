@@ -37,6 +37,7 @@ static char *opt_guest_dir;
 static char *opt_schedule_dir;
 static char *opt_keep;
 static char *opt_aio = (char *)"threads";
+static char *opt_hold;
 static gboolean opt_json;
 static gboolean opt_show;
 static gboolean opt_progress;
@@ -66,6 +67,9 @@ static const GOptionEntry entries[] = {
       "draw a bar on stderr (default on a terminal)", NULL },
     { "keep", 0, 0, G_OPTION_ARG_FILENAME, &opt_keep,
       "leave the files of the runs, logs included, in DIR", "DIR" },
+    { "hold", 0, 0, G_OPTION_ARG_STRING, &opt_hold,
+      "run this shell command beside each hang (--rounds N of them), with "
+      "AIO_WAKEUP_PID set; it may free QEMU", "COMMAND" },
     { "engine", 0, 0, G_OPTION_ARG_FILENAME, &opt_engine,
       "the schedule engine", "FILE.so" },
     { "guest-dir", 0, 0, G_OPTION_ARG_FILENAME, &opt_guest_dir,
@@ -254,7 +258,7 @@ static int verdict(const char *program, const GPtrArray *chosen)
         .engine = engine, .guest_dir = guests, .schedule_dir = schedules,
         .aio = opt_aio, .rounds = opt_rounds, .patience_ms = opt_patience,
         .to_the_end = opt_all, .keep = opt_keep != NULL,
-        .progress = opt_progress,
+        .progress = opt_progress, .hold = opt_hold,
         .total_rounds = total_rounds(chosen),
         .deadline_us = seconds ? g_get_monotonic_time() +
                        seconds * G_USEC_PER_SEC : G_MAXINT64,

@@ -18,6 +18,10 @@
 /* Longer than patience, rescue and a hold's bound together */
 #define STUCK_US (6 * G_USEC_PER_SEC)
 
+/* With somebody who waits for the hang; no round takes so long otherwise */
+#define HOLD_US (3 * G_USEC_PER_SEC / 2)
+#define HOLD_PATIENCE_MS 600000
+
 /* One stray poll storm (a signal, a slow thread) is no spin; two are. */
 #define SPINS_TO_TELL 2
 
@@ -217,7 +221,7 @@ static bool judged(const Run *run)
     if (run->scenario->boot_a_round && r->lost > r->rescued) {
         return false;
     }
-    if (!run->opts->to_the_end && (r->lost || r->spins >= SPINS_TO_TELL)) {
+    if (!run->opts->to_the_end && !run->opts->hold && (r->lost || r->spins >= SPINS_TO_TELL)) {
         return true;
     }
     return (run->scenario->schedule ? r->met : r->rounds) >= run->need;
@@ -265,6 +269,30 @@ static void take_stuck(Run *run, QemuProcess *q, const EngineLog *log)
 }
 
 /*
+ * Leaves the hung QEMU to the command that the user named; a round that ends
+ * after it was freed by it.  Returns false when there is nothing to run it on.
+ */
+static bool hold_hang(Run *run, QemuProcess *q)
+{
+    g_autofree char *pid = g_strdup_printf("%d", (int)q->pid);
+    g_auto(GStrv) env = g_environ_setenv(g_get_environ(), "AIO_WAKEUP_PID",
+                                         pid, true);
+    const char *argv[] = { "/bin/sh", "-c", run->opts->hold, NULL };
+    g_autoptr(GError) error = NULL;
+
+    if (!run->opts->hold) {
+        return false;
+    }
+    run->result->held++;
+    if (!g_spawn_sync(NULL, (char **)argv, env, G_SPAWN_CHILD_INHERITS_STDIN,
+                      NULL, NULL, NULL, NULL, NULL, &error)) {
+        set_string(&run->result->reason, g_strdup(error->message));
+        return false;
+    }
+    return run->result->held < run->need && !qemu_process_signal();
+}
+
+/*
  * QEMU has gone by itself.  Where the round is to end it (power off), this is
  * a round that was kept, or one that was lost and rescued; anywhere else it is
  * a failure.
@@ -307,7 +335,7 @@ static bool run_qemu(Run *run, GError **error)
         .options = run->scenario->options,
         .aio = opts->aio,
         .rounds = schedule ? 0 : run->need,
-        .patience_ms = opts->patience_ms,
+        .patience_ms = opts->hold ? HOLD_PATIENCE_MS : opts->patience_ms,
         .log_rounds = 2,
     };
     QemuProcess *q = qemu_process_start(&config, opts->scratch, error);
@@ -323,12 +351,17 @@ static bool run_qemu(Run *run, GError **error)
     }
     log = engine_log_new(q->log_path);
     while (talking && !run->done) {
-        gint64 stuck = g_get_monotonic_time() + STUCK_US;
+        gint64 stuck = g_get_monotonic_time() +
+                       (opts->hold ? HOLD_US : STUCK_US);
         gint64 deadline = MIN(opts->deadline_us, stuck);
         g_autofree char *line = NULL;
 
         if (!qemu_process_next_line(q, deadline, &line)) {
             engine_log_update(log);
+            if (stuck <= opts->deadline_us && spoke && !log->unreachable &&
+                hold_hang(run, q)) {
+                continue;
+            }
             if (stuck <= opts->deadline_us && spoke) {
                 take_stuck(run, q, log);
             } else {

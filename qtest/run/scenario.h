@@ -38,6 +38,7 @@ typedef struct RunOptions {
     bool to_the_end;            /* go on after the first loss */
     bool keep;                  /* keep the folders of the runs */
     bool progress;              /* draw a bar on stderr */
+    const char *hold;           /* shell command to run beside a hang, or NULL */
     unsigned total_rounds;      /* of all scenarios, for that bar */
 } RunOptions;
 
@@ -50,6 +51,7 @@ typedef struct ScenarioResult {
     unsigned slow;              /* too late, but some thread was running */
     unsigned rescued;           /* of the lost: by the guest's next event */
     unsigned spins;             /* quiet times in which the main loop spun */
+    unsigned held;              /* hangs that a command was run beside */
     bool unreachable;           /* the engine said so; see @reason */
     bool stuck;                 /* no round ended, the vCPU sleeps as well */
     double sleep_ms;            /* longest sleep ahead of it, -1: for ever */
