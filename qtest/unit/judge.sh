@@ -1,0 +1,137 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Runs a program of unit cases on a given tree, and compares what each case said
+# with what it must say there: "ok" where it is kept, "not ok" where it is lost.
+# Prints TAP, one line a case.
+#
+# usage: judge.sh [OPTION...] SOURCE.c COMMAND...
+#
+#   SOURCE.c         says in its header what is expected of each case:
+#                      Kept since STATE: CASE...    lost before STATE
+#                      Kept always: CASE...
+#                    STATE as printed by tree-state.sh; "(posix)" or "(win32)"
+#                    after STATE restricts a line to such a host
+#   COMMAND          the program, with a wrapper before it if it needs one
+#   --tree DIR       the tree that it was built with
+#   --expect WORD    lost: as on a stock tree; kept: as on a tree with the whole
+#                    series; auto (default): what the tree's content says; or a
+#                    STATE
+#   --win32          the program was built for Windows
+#   --table          instead of TAP: CASE, lost or kept, expected, ms; tabs
+#                    between them
+#
+# Exit status: 0 all as expected, 1 not, 2 wrong use.
+
+set -euo pipefail
+
+tree=
+expect=auto
+os=posix
+table=no
+wrong() { echo "judge.sh: $*" >&2; exit 2; }
+while [ $# -gt 0 ]; do
+    case $1 in
+    -h | --help) sed -n '4,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --tree) tree=${2:-}; shift ;;
+    --expect) expect=${2:-}; shift ;;
+    --win32) os=win32 ;;
+    --table) table=yes ;;
+    -*) wrong "unknown option $1" ;;
+    *) break ;;
+    esac
+    shift
+done
+[ $# -ge 2 ] || wrong "a source file and a command"
+source=$1
+shift
+
+states=(stock early split once whole)
+case $expect in
+lost) state=stock ;;
+kept) state=whole ;;
+auto) state=$("$(dirname "$0")/tree-state.sh" "$tree") ;;
+*) state=$expect ;;
+esac
+rank() {
+    local i
+    for i in "${!states[@]}"; do
+        [ "${states[i]}" != "$1" ] || { echo "$i"; return; }
+    done
+    wrong "there is no state '$1'"
+}
+have=$(rank "$state")
+
+# What must be: wanted[CASE] = kept or lost
+declare -A wanted=()
+while read -r line; do
+    names=${line#*: }
+    head=${line%%:*}
+    case $head in
+    *'('*')') [[ $head == *"($os)" ]] || continue ;;
+    esac
+    case $head in
+    'Kept always'*) since=0 ;;
+    'Kept since '*) since=${head#Kept since }; since=$(rank "${since%% *}") ;;
+    esac
+    for name in $names; do
+        if [ "$have" -ge "$since" ]; then wanted[$name]=kept; else wanted[$name]=lost; fi
+    done
+done < <(awk '/^ \* Kept (since [a-z]+|always)( \([a-z0-9]+\))?: / { on = 1; sub(/^ \* /, ""); line = $0; next }
+              on && /^ \*   / { sub(/^ \* */, ""); line = line " " $0; next }
+              on { print line; on = 0
+                   if (/^ \* Kept /) { on = 1; sub(/^ \* /, ""); line = $0 } }' "$source" |
+         awk '/: / { print }')
+[ ${#wanted[@]} -gt 0 ] || wrong "$source does not say what is kept"
+
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+run() {
+    local status=0
+    "$@" --tap -k 2>&1 || status=$?
+    echo "# exit status $status"
+}
+
+count=0
+bad=0
+declare -A seen=()
+say_case() {
+    local name=$1 got=$2 want=${wanted[$1]:-} verdict='ok' note=
+    count=$((count + 1))
+    if [ "$got" != "$want" ]; then
+        verdict='not ok'
+        bad=$((bad + 1))
+        note=", must be ${want:-named in the header of $(basename "$source")}"
+    fi
+    if [ "$table" = yes ]; then
+        printf '%s\t%s\t%s\t%s\n' "$name" "$got" "${want:-?}" "$3"
+    else
+        printf '%s %s %s: %s%s\n' "$verdict" "$count" "$name" "$got" "$note"
+    fi
+}
+
+begin=${EPOCHREALTIME/./}
+while read -r line; do
+    line=${line%$'\r'}
+    printf '%s\n' "$line" >>"$out"
+    name=${line##*/aio-wakeup/}
+    name=${name%% *}
+    ms=$(((${EPOCHREALTIME/./} - begin) / 1000))
+    [[ $line != *'ok '* ]] || begin=${EPOCHREALTIME/./}
+    case $line in
+    'ok '*'# SKIP'*) seen[$name]=skip; [ "$table" = yes ] || { count=$((count + 1)); echo "ok $count $name # SKIP ${line#*SKIP }"; } ;;
+    'ok '*) seen[$name]=1; say_case "$name" kept "$ms" ;;
+    'not ok '*) seen[$name]=1; say_case "$name" lost "$ms" ;;
+    esac
+done < <(run "$@")
+
+# A program that ended early takes cases with it.
+for name in "${!wanted[@]}"; do
+    [ -n "${seen[$name]:-}" ] || say_case "$name" gone 0
+done
+if [ "$table" = no ]; then
+    echo "1..$count"
+    echo "# $(basename "$source") on a tree that is $state"
+    sed 's/^/# /' "$out"
+fi
+[ "$bad" -eq 0 ] || exit 1
