@@ -77,11 +77,7 @@ while read -r line; do
     for name in $names; do
         if [ "$have" -ge "$since" ]; then wanted[$name]=kept; else wanted[$name]=lost; fi
     done
-done < <(awk '/^ \* Kept (since [a-z]+|always)( \([a-z0-9]+\))?: / { on = 1; sub(/^ \* /, ""); line = $0; next }
-              on && /^ \*   / { sub(/^ \* */, ""); line = line " " $0; next }
-              on { print line; on = 0
-                   if (/^ \* Kept /) { on = 1; sub(/^ \* /, ""); line = $0 } }' "$source" |
-         awk '/: / { print }')
+done < <(sed -nE 's/^ \* (Kept (always|since [a-z]+)( \([a-z0-9]+\))?: )/\1/p' "$source")
 [ ${#wanted[@]} -gt 0 ] || wrong "$source does not say what is kept"
 
 out=$(mktemp)
