@@ -12,7 +12,8 @@
 #                      Kept always: CASE...
 #                    STATE as printed by tree-state.sh; "(posix)" or "(win32)"
 #                    after STATE restricts a line to such a host
-#   COMMAND          the program, with a wrapper before it if it needs one
+#   COMMAND          the program, with a wrapper before it if it needs one; "#
+#                    no verdict" before "not ok" says that the case is not lost
 #   --tree DIR       the tree that it was built with
 #   --expect WORD    lost: as on a stock tree; kept: as on a tree with the whole
 #                    series; auto (default): what the tree's content says; or a
@@ -106,6 +107,7 @@ say_case() {
     fi
 }
 
+fails=lost
 begin=${EPOCHREALTIME/./}
 while read -r line; do
     line=${line%$'\r'}
@@ -117,7 +119,11 @@ while read -r line; do
     case $line in
     'ok '*'# SKIP'*) seen[$name]=skip; [ "$table" = yes ] || { count=$((count + 1)); echo "ok $count $name # SKIP ${line#*SKIP }"; } ;;
     'ok '*) seen[$name]=1; say_case "$name" kept "$ms" ;;
-    'not ok '*) seen[$name]=1; say_case "$name" lost "$ms" ;;
+    'not ok '*) seen[$name]=1; say_case "$name" "$fails" "$ms" ;;
+    esac
+    case $line in
+    '# no verdict'*) fails='no verdict' ;;
+    *'ok '[0-9]*) fails=lost ;;
     esac
 done < <(run "$@")
 

@@ -4,7 +4,7 @@
 # How a QEMU build folder compiles and links its own tests/unit/test-aio, as
 # arguments for a test from outside the tree, in the format of gcc's @file.
 #
-# usage: tree-flags.sh compile|link|depends SOURCE BUILD
+# usage: tree-flags.sh compile|link|depends SOURCE BUILD [TARGET]
 #
 #   compile   flags for a source file, and API_* macros: what this tree's
 #             functions are called, and which arguments they take
@@ -13,7 +13,8 @@
 #             newer, link again
 #
 # The build folder must have test-aio built: ninja -C BUILD tests/unit/test-aio
-# (tests/test-aio before 6.0).
+# (tests/test-aio before 6.0); or TARGET, where that is given: another test of
+# the tree's own, of one C file, to be like.
 
 set -euo pipefail
 
@@ -25,7 +26,7 @@ case ${1:-} in
 compile | link | depends) ;;
 *) echo "tree-flags.sh: compile, link or depends?" >&2; exit 2 ;;
 esac
-[ $# -eq 3 ] || { echo "tree-flags.sh: a source tree and its build folder" >&2; exit 2; }
+[ $# -eq 3 ] || [ $# -eq 4 ] || { echo "tree-flags.sh: a source tree and its build folder" >&2; exit 2; }
 what=$1
 src=$(cd "$2" && pwd -P)
 build=$(cd "$3" && pwd)
@@ -33,7 +34,8 @@ build=$(cd "$3" && pwd)
 
 unit=tests/unit
 [ -e "$src/$unit/test-aio.c" ] || unit=tests
-target=$unit/test-aio
+target=${4:-$unit/test-aio}
+like=$(basename "$target")
 ! grep -q "^build $target.exe:" "$build/build.ninja" || target+=.exe
 ninja=$(command -v ninja || command -v ninja-build)
 
@@ -44,13 +46,13 @@ quoted() { sed 's/[\\"]/\\&/g; s/.*/"&"/'; }
 
 compile_flags() {
     local word object
-    object=$target.p/test-aio.c.o
-    [[ $target != *.exe ]] || object=$target.p/test-aio.c.obj
+    object=$target.p/$like.c.o
+    [[ $target != *.exe ]] || object=$target.p/$like.c.obj
     mapfile -t all < <("$ninja" -C "$build" -t commands -s "$object" | tail -n 1 | words)
     for ((i = 1; i < ${#all[@]}; i++)); do
         word=${all[i]}
         case $word in
-        -MD | -c | *test-aio.c) ;;
+        -MD | -c | *"$like.c") ;;
         -MQ | -MF | -o) i=$((i + 1)) ;;
         -I | -isystem | -iquote | -include) printf '%s\n' "$word"; i=$((i + 1)); absolute "${all[i]}" ;;
         -I*) printf -- '-I%s\n' "$(absolute "${word#-I}")" ;;
@@ -84,7 +86,7 @@ link_flags() {
         word=${all[i]}
         case $word in
         -o) i=$((i + 1)) ;;
-        */test-aio.c.o | */test-aio.c.obj) ;;
+        *"/$like.c.o" | *"/$like.c.obj") ;;
         @*) printf '@%s\n' "$(absolute "${word#@}")" ;;
         -L | -isystem | -I) printf '%s\n' "$word"; i=$((i + 1)); absolute "${all[i]}" ;;
         -L*) printf -- '-L%s\n' "$(absolute "${word#-L}")" ;;
