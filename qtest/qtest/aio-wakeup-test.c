@@ -31,6 +31,7 @@
  *   AIO_WAKEUP_DIR    where guest/ and schedule/ were built; by default
  *                     aio-wakeup/ beside this program
  *   AIO_WAKEUP_KEEP   set: leave the files of each case, and say where
+ *   AIO_WAKEUP_ONLY   a pattern: only the cases that it matches
  *
  * Kept since early: virtio-blk/lost-bh virtio-blk/lost-bh/qcow2
  * Kept since early: virtio-blk/lost-bh/two-vcpus virtio-blk/clear-before-poll
@@ -565,14 +566,18 @@ static void test_wakeup(const void *opaque)
 
 int main(int argc, char **argv)
 {
+    const char *only = g_getenv("AIO_WAKEUP_ONLY") ?: "*";
     size_t i;
 
     g_test_init(&argc, &argv, NULL);
     for (i = 0; i < ARRAY_SIZE(cases); i++) {
-        g_autofree char *path = g_strdup_printf("aio-wakeup/%s",
-                                                cases[i].name);
+        if (!g_pattern_match_simple(only, cases[i].name)) {
+            continue;
+        }
+        char *path = g_strdup_printf("aio-wakeup/%s", cases[i].name);
 
         qtest_add_data_func(path, &cases[i], test_wakeup);
+        g_free(path);
     }
     return g_test_run();
 }

@@ -18,6 +18,8 @@
 #   --expect WORD    lost: as on a stock tree; kept: as on a tree with the whole
 #                    series; auto (default): what the tree's content says; or a
 #                    STATE
+#   --only PATTERN   only the cases that this matches; the program must leave out
+#                    others by itself, for AIO_WAKEUP_ONLY=PATTERN
 #   --win32          the program was built for Windows
 #   --table          instead of TAP: CASE, lost or kept, expected, ms; tabs
 #                    between them
@@ -36,6 +38,7 @@ while [ $# -gt 0 ]; do
     -h | --help) sed -n '4,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
     --tree) tree=${2:-}; shift ;;
     --expect) expect=${2:-}; shift ;;
+    --only) export AIO_WAKEUP_ONLY=${2:-}; shift ;;
     --win32) os=win32 ;;
     --table) table=yes ;;
     -*) wrong "unknown option $1" ;;
@@ -76,6 +79,8 @@ while read -r line; do
     'Kept since '*) since=${head#Kept since }; since=$(rank "${since%% *}") ;;
     esac
     for name in $names; do
+        # shellcheck disable=SC2053
+        [[ $name == ${AIO_WAKEUP_ONLY:-*} ]] || continue
         if [ "$have" -ge "$since" ]; then wanted[$name]=kept; else wanted[$name]=lost; fi
     done
 done < <(sed -nE 's/^ \* (Kept (always|since [a-z]+)( \([a-z0-9]+\))?: )/\1/p' "$source")

@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Runs the cases with a guest under qtest/qtest on a QEMU, stock or patched: each
+# must lose where that tree must, and keep where it must.
+#
+# usage: qtest.sh [--tree DIR | --suite NAME] [--variant NAME] [--only PATTERN]
+#
+#   --tree DIR      a QEMU tree (a copy is built, DIR is only read)
+#   --suite NAME    this Debian release's package; the default is the machine's
+#                   own release
+#   --variant NAME  stock (default), patched, a number, wrong/NAME, mutants/NAME:
+#                   see qemu.sh
+#   --binary FILE   run this qemu-system-x86_64 instead of the one built here;
+#                   --expect says what it must show
+#   --expect WORD   instead of what the tree's content says: lost, kept, or as in
+#                   qtest/unit/judge.sh
+#   --only PATTERN  only cases that this matches, as in virtio-blk/lost-*
+#   --table         CASE, lost or kept, expected, ms; tabs between them
+#
+# Cases for other devices than virtio-blk skip themselves unless the QEMU has
+# them: AIO_WAKEUP_DEVICES=all builds it with all.  AIO_WAKEUP_KEEP=1 leaves the
+# files of each case, the log of the schedule too.
+#
+# Output is TAP otherwise.  Exit status: 0 all as expected, 1 not, 2 wrong use,
+# 77 not possible here.
+
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+which=()
+variant=stock
+binary=
+judge=()
+only=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    -h | --help) print_help "$0"; exit 0 ;;
+    --tree | --suite) which=("$1" "$(value_of "$@")"); shift ;;
+    --variant) variant=$(value_of "$@"); shift ;;
+    --binary) binary=$(realpath -e -- "$(value_of "$@")") || die "there is no file $2"; shift ;;
+    --expect) judge+=(--expect "$(value_of "$@")"); shift ;;
+    --only) only=(--only "$(value_of "$@")"); shift ;;
+    --table) judge+=(--table) ;;
+    *) die "unknown word $1" ;;
+    esac
+    shift
+done
+if [ -n "$binary" ]; then
+    [[ $binary == *-system-x86_64 ]] || die "libqtest wants a file name that ends in -system-x86_64, not $binary"
+    [[ " ${judge[*]} " == *' --expect '* ]] || die "what must $binary show? --expect lost or --expect kept"
+fi
+take_build_folder
+guarded "$SCRIPTS/module.sh"
+target=tests/qtest/machine-none-test
+built=$(guarded "$SCRIPTS/qemu.sh" "${which[@]}" --variant "$variant" qemu-system-x86_64 qemu-img)
+work=$(guarded "$SCRIPTS/qemu.sh" "${which[@]}" --variant "$variant" --work "$target")
+use_ccache
+
+# The program is linked with what the work folder holds now.
+dir=$(dirname "$work")/qtest
+log=$BUILD/log/$(basename "$(dirname "$work")")-qtest
+flags=$(cat "$work/configured" "$ROOT/qtest/unit/tree-flags.sh" "$ROOT/qtest/meson_options.txt" | cksum)
+if [ "$(cat "$dir/flags" 2>/dev/null || :)" != "$flags" ]; then
+    rm -rf "$dir"
+    step "configuring the qtest cases" "$log-configure.log" \
+        meson setup "$dir" "$ROOT/qtest" -Donly_qtest=true \
+        -Dqemu_src="$work/src" -Dqemu_build="$work/build" ||
+        cannot "the qtest cases do not configure here; see above"
+    printf '%s\n' "$flags" >"$dir/flags"
+fi
+if [[ $(ninja -C "$dir" -n qtest | tail -n 1) != *"no work to do"* ]]; then
+    step "building the qtest cases" "$log-build.log" ninja -C "$dir" -j "$(jobs_wanted)" qtest ||
+        cannot "the qtest cases do not build here; see above"
+fi
+
+export QTEST_QEMU_BINARY=${binary:-$built/qemu-system-x86_64}
+export QTEST_QEMU_IMG=$built/qemu-img AIO_WAKEUP_DIR=$BUILD/module
+guarded "$ROOT/qtest/unit/judge.sh" --tree "$work/src" "${judge[@]}" "${only[@]}" \
+    "$ROOT/qtest/qtest/aio-wakeup-test.c" "$dir/qtest/aio-wakeup-test"
