@@ -76,6 +76,7 @@ typedef struct Run {
     const RunOptions *opts;
     ScenarioResult *result;
     unsigned need;
+    unsigned held_at;           /* rounds that had ended at the newest hang */
     unsigned drawn;             /* rounds that the progress bar has */
     bool done;
 } Run;
@@ -224,6 +225,9 @@ static bool judged(const Run *run)
     if (!run->opts->to_the_end && !run->opts->hold && (r->lost || r->spins >= SPINS_TO_TELL)) {
         return true;
     }
+    if (r->held) {
+        return r->rounds >= run->need;
+    }
     return (run->scenario->schedule ? r->met : r->rounds) >= run->need;
 }
 
@@ -280,16 +284,19 @@ static bool hold_hang(Run *run, QemuProcess *q)
     const char *argv[] = { "/bin/sh", "-c", run->opts->hold, NULL };
     g_autoptr(GError) error = NULL;
 
-    if (!run->opts->hold) {
+    /* a hang that the command has not ended is not run beside again */
+    if (!run->opts->hold ||
+        (run->result->held && run->held_at == run->result->rounds)) {
         return false;
     }
     run->result->held++;
+    run->held_at = run->result->rounds;
     if (!g_spawn_sync(NULL, (char **)argv, env, G_SPAWN_CHILD_INHERITS_STDIN,
                       NULL, NULL, NULL, NULL, NULL, &error)) {
         set_string(&run->result->reason, g_strdup(error->message));
         return false;
     }
-    return run->result->held < run->need && !qemu_process_signal();
+    return !qemu_process_signal();
 }
 
 /*
@@ -414,7 +421,12 @@ static void judge(Run *run)
 {
     ScenarioResult *r = run->result;
 
-    if (r->lost) {
+    if (r->held) {
+        r->verdict = VERDICT_AFFECTED;
+        set_string(&r->evidence, g_strdup_printf(
+            "%u hangs, each left to the command; %u were freed", r->held,
+            r->rounds));
+    } else if (r->lost) {
         r->verdict = VERDICT_AFFECTED;
         if (r->evidence && !r->stuck) {
             set_string(&r->evidence, g_strdup_printf(

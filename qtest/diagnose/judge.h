@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Is this QEMU asleep with work pending?
+ *
+ * An idle QEMU looks the same from outside.  So the answer is LOST WAKEUP only
+ * when work was seen that the main loop has to do, the main thread was asleep
+ * in poll, and in a second look, later, the same work was still there and the
+ * main thread had not run, while every other thread had either run or was
+ * asleep: nobody was on the way to wake it.
+ */
+#ifndef AIO_WAKEUP_JUDGE_H
+#define AIO_WAKEUP_JUDGE_H
+
+#include <glib.h>
+
+#include "context.h"
+#include "target.h"
+
+typedef enum Answer {
+    ANSWER_NOT_THIS,
+    ANSWER_LOST_WAKEUP,
+    ANSWER_CANNOT_TELL,
+} Answer;
+
+typedef struct Diagnosis {
+    int pid;                    /* 0: a core file */
+    char *program;              /* or NULL */
+    char *version;              /* or NULL */
+    Answer answer;
+    char *reason;               /* one line: what was lost, or what it is */
+    GPtrArray *pending;         /* strings: work that nobody does */
+    char *main_loop;            /* what its thread does, or NULL */
+    char *notifier;             /* or NULL */
+    char *timers;               /* or NULL */
+    GPtrArray *threads;         /* strings, all others */
+    char *how;                  /* how the facts were come by, or NULL */
+    gint64 timeout_ms;          /* of the main loop's poll; -1: none */
+    bool asleep;                /* the main loop, in poll */
+    bool ring;                  /* it polls an io_uring */
+    int wake_fd;                /* that the main loop's sleep depends on */
+    gint64 notify_me, notified, notifier_count;     /* -1: not known */
+    char *woken;                /* of --wake: what was done, or NULL */
+    bool freed;
+} Diagnosis;
+
+/*
+ * diagnose_process, diagnose_core: look, and judge.
+ * @within_us: time for all of it
+ *
+ * Returns: a diagnosis, to be freed with diagnosis_free(); NULL with @error
+ * set to TARGET_ERROR_USE when the user named the wrong thing.
+ */
+Diagnosis *diagnose_process(int pid, gint64 within_us, GError **error);
+Diagnosis *diagnose_core(const char *core, const char *binary,
+                         GError **error);
+void diagnosis_free(Diagnosis *d);
+
+const char *answer_name(Answer answer);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * aio-wakeup-diagnose: has this hung QEMU lost a wakeup of its main loop?
+ *
+ * Exit status: 0 NOT THIS, 1 LOST WAKEUP, 2 wrong use, 77 CANNOT TELL.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "judge.h"
+#include "report.h"
+#include "wake.h"
+
+#define WITHIN_US 1800000
+
+enum {
+    EXIT_NOT_THIS = 0,
+    EXIT_LOST = 1,
+    EXIT_USE = 2,
+    EXIT_CANNOT_TELL = 77,
+};
+
+static char *opt_core;
+static gboolean opt_json;
+static gboolean opt_wake;
+static char **opt_rest;
+
+static const GOptionEntry entries[] = {
+    { "core", 0, 0, G_OPTION_ARG_FILENAME, &opt_core,
+      "look at a core file instead (BINARY: its program, if it has moved)",
+      "FILE" },
+    { "wake", 0, 0, G_OPTION_ARG_NONE, &opt_wake,
+      "wake the main loop, if a wakeup is lost", NULL },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &opt_json, "print JSON", NULL },
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &opt_rest, NULL,
+      "PID | --core FILE [BINARY]" },
+    { NULL }
+};
+
+static int complain(const char *text)
+{
+    fprintf(stderr, "diagnose: %s\n", text);
+    return EXIT_USE;
+}
+
+static int finish(Diagnosis *d, const char *what)
+{
+    static const int status[] = {
+        [ANSWER_NOT_THIS] = EXIT_NOT_THIS,
+        [ANSWER_LOST_WAKEUP] = EXIT_LOST,
+        [ANSWER_CANNOT_TELL] = EXIT_CANNOT_TELL,
+    };
+    int ret = status[d->answer];
+
+    if (opt_json) {
+        report_json(d, what);
+    } else {
+        report_text(d, what);
+    }
+    diagnosis_free(d);
+    return ret;
+}
+
+static int look_at_core(void)
+{
+    g_autoptr(GError) error = NULL;
+    Diagnosis *d;
+
+    if (opt_wake) {
+        return complain("a core file cannot be woken");
+    }
+    if (opt_rest && opt_rest[1]) {
+        return complain("one core file and one binary at a time");
+    }
+    d = diagnose_core(opt_core, opt_rest ? opt_rest[0] : NULL, &error);
+    return d ? finish(d, opt_core) : complain(error->message);
+}
+
+static int look_at_process(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *what = NULL;
+    char *end;
+    long pid;
+    Diagnosis *d;
+
+    if (!opt_rest || opt_rest[1]) {
+        return complain("name one process by its PID; see --help");
+    }
+    errno = 0;
+    pid = strtol(opt_rest[0], &end, 10);
+    if (errno || *end || pid <= 0 || pid > G_MAXINT) {
+        g_autofree char *text = g_strdup_printf("'%s' is no PID",
+                                                opt_rest[0]);
+
+        return complain(text);
+    }
+    d = diagnose_process(pid, WITHIN_US, &error);
+    if (!d) {
+        return complain(error->message);
+    }
+    if (opt_wake && d->answer == ANSWER_LOST_WAKEUP) {
+        wake(d);
+    }
+    what = g_strdup_printf("PID %ld", pid);
+    return finish(d, what);
+}
+
+int main(int argc, char **argv)
+{
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    g_option_context_set_summary(context,
+        "Has this QEMU lost a wakeup of its main loop?  Says LOST WAKEUP, NOT\n"
+        "THIS or CANNOT TELL (exit status 1, 0, 77; 2: wrong use).  Looks,\n"
+        "without stopping the process; changes nothing unless told --wake.");
+    if (!g_option_context_parse(context, &argc, &argv, &error)) {
+        return complain(error->message);
+    }
+    return opt_core ? look_at_core() : look_at_process();
+}

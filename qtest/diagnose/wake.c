@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Two ways to wake a main loop from outside.  A write to its event notifier is
+ * what aio_notify does; a spurious one is harmless.  SIGALRM reaches QEMU
+ * through a signalfd that its main loop watches, and has no handler: nothing
+ * but an iteration of the main loop comes of it.  It is sent only when every
+ * thread blocks it, or it would end the process.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "target.h"
+#include "wake.h"
+
+#define WAIT_STEPS 20
+#define STEP_US    10000
+
+static guint64 main_progress(int pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/status", pid,
+                                            pid);
+    g_autofree char *text = NULL;
+    const char *at;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL)) {
+        return 0;
+    }
+    at = strstr(text, "\nvoluntary_ctxt_switches:");
+    return at ? g_ascii_strtoull(strchr(at, ':') + 1, NULL, 10) : 0;
+}
+
+static bool has_moved(int pid, guint64 before)
+{
+    for (int i = 0; i < WAIT_STEPS; i++) {
+        if (main_progress(pid) != before) {
+            return true;
+        }
+        g_usleep(STEP_US);
+    }
+    return false;
+}
+
+static bool blocks(const char *status, int sig)
+{
+    const char *at = status ? strstr(status, "\nSigBlk:") : NULL;
+
+    return at && (g_ascii_strtoull(at + strlen("\nSigBlk:\t"), NULL, 16) >>
+                  (sig - 1)) & 1;
+}
+
+static bool all_block(int pid, int sig)
+{
+    g_autofree char *tasks = g_strdup_printf("/proc/%d/task", pid);
+    GDir *dir = g_dir_open(tasks, 0, NULL);
+    const char *tid;
+    bool all = dir != NULL;
+
+    while (dir && (tid = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(tasks, tid, "status", NULL);
+        g_autofree char *status = NULL;
+
+        all = all && g_file_get_contents(path, &status, NULL, NULL) &&
+              blocks(status, sig);
+    }
+    g_clear_pointer(&dir, g_dir_close);
+    return all;
+}
+
+/* Returns 0, or an errno. */
+static int write_notifier(int pidfd, int number)
+{
+    uint64_t one = 1;
+    int fd = syscall(SYS_pidfd_getfd, pidfd, number, 0);
+    int ret = 0;
+
+    if (fd < 0) {
+        return errno;
+    }
+    if (write(fd, &one, sizeof(one)) != sizeof(one) && errno != EAGAIN) {
+        ret = errno;
+    }
+    close(fd);
+    return ret;
+}
+
+static bool try_write(Diagnosis *d, int pidfd, GString *text)
+{
+    guint64 before = main_progress(d->pid);
+    int ret = write_notifier(pidfd, d->wake_fd);
+
+    if (ret) {
+        g_string_append_printf(text, "the notifier (fd %d) could not be "
+                               "written: %s%s", d->wake_fd, g_strerror(ret),
+                               ret == ENOSYS ? " (Linux 5.6 or later is "
+                               "needed)" : "");
+        return false;
+    }
+    d->freed = has_moved(d->pid, before);
+    g_string_append_printf(text, "wrote the notifier (fd %d): %s", d->wake_fd,
+                           d->freed ? "the main loop runs" : "no effect");
+    return d->freed;
+}
+
+static bool try_signal(Diagnosis *d, int pidfd, GString *text)
+{
+    guint64 before = main_progress(d->pid);
+
+    if (!all_block(d->pid, SIGALRM)) {
+        g_string_append(text, "; SIGALRM is not blocked in every thread, and "
+                        "not sent");
+        return false;
+    }
+    syscall(SYS_pidfd_send_signal, pidfd, SIGALRM, NULL, 0);
+    d->freed = has_moved(d->pid, before);
+    g_string_append_printf(text, "; sent SIGALRM, for its signalfd: %s",
+                           d->freed ? "the main loop runs" : "no effect");
+    return d->freed;
+}
+
+void wake(Diagnosis *d)
+{
+    int pidfd = syscall(SYS_pidfd_open, d->pid, 0);
+    GString *text = g_string_new(NULL);
+
+    if (pidfd < 0) {
+        g_string_printf(text, "pidfd_open: %s", g_strerror(errno));
+    } else {
+        if (!try_write(d, pidfd, text)) {
+            try_signal(d, pidfd, text);
+        }
+        close(pidfd);
+    }
+    d->woken = g_string_free(text, false);
+}

@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Has this hung QEMU lost a wakeup of its main loop?
+#
+# usage: diagnose.sh [--json] [--wake] PID
+#        diagnose.sh [--json] --core FILE [BINARY]
+#
+#   PID      a running QEMU; it is looked at, and never stopped
+#   --core   look at a core file (of gcore, or of the kernel)
+#   --wake   free it, if a wakeup is lost: nothing else is restarted or changed
+#
+# Answers LOST WAKEUP (exit status 1), NOT THIS (0) or CANNOT TELL (77) within 2
+# seconds, with what was seen: docs/diagnose.md explains it.  Needs gcc, meson,
+# ninja and glib; works on a distribution's own QEMU, without debug symbols.
+
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+case ${1:-} in
+-h | --help) print_help "$0"; exit 0 ;;
+esac
+
+"$SCRIPTS/module.sh"
+exec "$BUILD/module/diagnose/aio-wakeup-diagnose" "$@"
