@@ -84,10 +84,10 @@ unsigned park_flush(void);
 
 #define PARK_SPIN 100
 
-#ifdef CONFIG_LINUX
+#if defined(CONFIG_LINUX) || defined(_WIN32)
 /*
  * System calls of all threads so far: writes and reads of event notifiers, and
- * polls.  The writes include those of glib's own eventfds.
+ * polls.  The writes include those of glib's own eventfds on Linux.
  */
 typedef struct {
     unsigned writes;
@@ -105,7 +105,9 @@ ParkCalls park_calls(void);
 extern __thread void (*park_before_write)(void);
 extern __thread void (*park_before_read)(void);
 extern __thread void (*park_before_poll)(void);
+#endif
 
+#ifdef CONFIG_LINUX
 /*
  * What the main loop runs once when it is about to sleep for ever; it must
  * make another thread go on that wakes it up.
