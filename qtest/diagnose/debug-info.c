@@ -37,12 +37,6 @@ static const Field fields[] = {
     { "bh.cb", AT("QEMUBH", "cb"), G_STRUCT_OFFSET(Layout, bh.cb) },
     { "bh.next", AT("QEMUBH", "next"), G_STRUCT_OFFSET(Layout, bh.next) },
     { "bh.flags", AT("QEMUBH", "flags"), G_STRUCT_OFFSET(Layout, bh.flags) },
-    { "handler.node", AT("AioHandler", "node"),
-      G_STRUCT_OFFSET(Layout, handler.node) },
-    { "timer_list.active_timers", AT("QEMUTimerList", "active_timers"),
-      G_STRUCT_OFFSET(Layout, timer_list.active_timers) },
-    { "timer_list.notify_opaque", AT("QEMUTimerList", "notify_opaque"),
-      G_STRUCT_OFFSET(Layout, timer_list.notify_opaque) },
 };
 
 struct DebugInfo {
@@ -82,6 +76,8 @@ static char *ask_gdb(const char *path)
     static const char *const fixed[] = {
         "gdb", "-nx", "-batch", "-iex", "set debuginfod enabled off",
         "-iex", "set auto-load off",
+        /* the file that has both structures, or gdb looks through many */
+        "-ex", "list aio_bh_new_full", "-ex", "list aio_bh_new",
     };
     g_autofree char *out = NULL;
     g_auto(GStrv) lines = NULL;
@@ -191,10 +187,13 @@ static int merge(const char *answer, Layout *layout, int *n)
     return differ;
 }
 
-char *debug_info_finish(DebugInfo *job, Layout *layout, gint64 deadline_us)
+char *debug_info_finish(DebugInfo *job, Layout *layout, gint64 deadline_us,
+                        bool *changed)
 {
     char *text;
     int n = 0;
+
+    *changed = false;
 
     if (!job) {
         return g_strdup("offsets found by content, as in ");
@@ -212,6 +211,7 @@ char *debug_info_finish(DebugInfo *job, Layout *layout, gint64 deadline_us)
     } else {
         int differ = merge(job->answer, layout, &n);
 
+        *changed = differ > 0;
         text = g_strdup_printf("%d offsets from debug information%s, %s; ", n,
             job->cached ? " (cached)" : "",
             differ ? "others than by content" : "the same by content");

@@ -11,6 +11,9 @@
 /* Between two looks; longer than a busy host keeps a thread waiting, mostly */
 #define LOOK_US 250000
 
+/* So long one that is ready to run, and does not, is waited for. */
+#define MAX_STARVED_MS 5000
+
 /* A timer may be this late before it counts: the main loop is on its way. */
 #define LATE_NS 20000000
 
@@ -196,6 +199,37 @@ static bool has_run(const Judge *j, const Thread *now)
            then->switches != now->switches;
 }
 
+/* The same words stand once, with how often. */
+static void add_counted(GPtrArray *list, const char *text, unsigned n)
+{
+    g_ptr_array_add(list, n < 2 ? g_strdup(text) :
+                    g_strdup_printf("%s (%u times)", text, n));
+}
+
+static void merge_equal(GPtrArray *list)
+{
+    g_autoptr(GPtrArray) old = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; i < list->len; i++) {
+        g_ptr_array_add(old, g_strdup(list->pdata[i]));
+    }
+    g_ptr_array_set_size(list, 0);
+    for (guint i = 0; i < old->len; i++) {
+        unsigned n = 0;
+        bool seen = false;
+
+        for (guint k = 0; k < old->len; k++) {
+            bool same = !strcmp(old->pdata[i], old->pdata[k]);
+
+            n += same;
+            seen |= same && k < i;
+        }
+        if (!seen) {
+            add_counted(list, old->pdata[i], n);
+        }
+    }
+}
+
 /* What was there in both looks */
 static void keep_lasting_work(Judge *j)
 {
@@ -209,6 +243,7 @@ static void keep_lasting_work(Judge *j)
             }
         }
     }
+    merge_equal(j->d->pending);
 }
 
 static void G_GNUC_PRINTF(3, 4) answer(Judge *j, Answer a, const char *fmt, ...)
@@ -455,13 +490,17 @@ static void judge(Judge *j)
     activity_clear(&main);
 }
 
-static void add_how(Judge *j, DebugInfo *job, gint64 deadline_us)
+/* Returns whether what was seen so far was seen at the wrong places. */
+static bool add_how(Judge *j, DebugInfo *job, gint64 deadline_us)
 {
     Layout *layout = finder_layout(j->finder);
-    g_autofree char *text = debug_info_finish(job, layout, deadline_us);
+    bool changed;
+    g_autofree char *text = debug_info_finish(job, layout, deadline_us,
+                                              &changed);
 
     j->d->how = g_strdup_printf("%s; %s%s", finder_how(j->finder), text,
                                 layout->name);
+    return changed;
 }
 
 static Diagnosis *diagnosis_new(void)
@@ -521,12 +560,6 @@ Diagnosis *diagnose_process(int pid, gint64 within_us, GError **error)
         return j.d;
     }
     job = debug_info_start(exe, j.t->image);
-    if (job) {
-        /* half of the time is for the two looks */
-        add_how(&j, job, deadline - within_us / 2);
-    } else {
-        add_how(&j, NULL, 0);
-    }
     begin = g_get_monotonic_time();
     look_once(&j, &j.first);
     while (true) {
@@ -541,11 +574,18 @@ Diagnosis *diagnose_process(int pid, gint64 within_us, GError **error)
             break;
         }
         starved = find_starved(&j);
+        if (!starved && !j.d->how && add_how(&j, job, deadline - 2 * LOOK_US)) {
+            /* debug information knew better */
+            look_clear(&j.first);
+            look_once(&j, &j.first);
+            continue;
+        }
         if (!starved) {
             judge(&j);
             break;
         }
-        if (g_get_monotonic_time() + 2 * LOOK_US > deadline) {
+        if (j.ms > MAX_STARVED_MS ||
+            g_get_monotonic_time() + 2 * LOOK_US > deadline) {
             judge(&j);
             if (j.d->answer == ANSWER_LOST_WAKEUP) {
                 answer(&j, ANSWER_CANNOT_TELL, "work is pending, but thread %d"
@@ -555,6 +595,9 @@ Diagnosis *diagnose_process(int pid, gint64 within_us, GError **error)
             }
             break;
         }
+    }
+    if (!j.d->how) {
+        add_how(&j, job, 0);
     }
     look_clear(&j.first);
     look_clear(&j.last);

@@ -54,13 +54,14 @@ typedef struct Layout {
  * no gdb.
  *
  * debug_info_finish: correct @layout by what it said, if it says so before
- * @deadline_us; frees @job.
+ * @deadline_us; @changed: to something else; frees @job.
  *
  * Returns: a text for people about what was done.
  */
 typedef struct DebugInfo DebugInfo;
 
 DebugInfo *debug_info_start(const char *path, const Image *image);
-char *debug_info_finish(DebugInfo *job, Layout *layout, gint64 deadline_us);
+char *debug_info_finish(DebugInfo *job, Layout *layout, gint64 deadline_us,
+                        bool *changed);
 
 #endif

@@ -13,6 +13,7 @@
 #include "wake.h"
 
 #define WITHIN_US 1800000
+#define PATIENT_US (60 * G_USEC_PER_SEC)
 
 enum {
     EXIT_NOT_THIS = 0,
@@ -24,6 +25,7 @@ enum {
 static char *opt_core;
 static gboolean opt_json;
 static gboolean opt_wake;
+static gboolean opt_debug_info;
 static char **opt_rest;
 
 static const GOptionEntry entries[] = {
@@ -32,6 +34,9 @@ static const GOptionEntry entries[] = {
       "FILE" },
     { "wake", 0, 0, G_OPTION_ARG_NONE, &opt_wake,
       "wake the main loop, if a wakeup is lost", NULL },
+    { "debug-info", 0, 0, G_OPTION_ARG_NONE, &opt_debug_info,
+      "wait until gdb has read debug information, which may take longer than 2 "
+      "seconds the first time", NULL },
     { "json", 0, 0, G_OPTION_ARG_NONE, &opt_json, "print JSON", NULL },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &opt_rest, NULL,
       "PID | --core FILE [BINARY]" },
@@ -96,7 +101,8 @@ static int look_at_process(void)
 
         return complain(text);
     }
-    d = diagnose_process(pid, WITHIN_US, &error);
+    d = diagnose_process(pid, opt_debug_info ? PATIENT_US : WITHIN_US,
+                         &error);
     if (!d) {
         return complain(error->message);
     }
