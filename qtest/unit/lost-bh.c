@@ -61,6 +61,8 @@ static void test_lost_bh_nonblocking(void)
  * descriptor handler.  On Windows aio_poll() loops over what is signaled and
  * meets the notifier again, after it has run the bottom halves.
  */
+static EventNotifier event;
+
 static void worker_cb(EventNotifier *e)
 {
     event_notifier_test_and_clear(e);
@@ -69,18 +71,17 @@ static void worker_cb(EventNotifier *e)
 
 static void poll_lost_bh_handler(void)
 {
-    EventNotifier e;
-
-    event_notifier_init(&e, true);
-    park_watch(&e, worker_cb);
+    event_notifier_set(&event);
     aio_poll(park_ctx, true);
-    park_unwatch(&e);
-    event_notifier_cleanup(&e);
 }
 
 static void test_lost_bh_handler(void)
 {
+    event_notifier_init(&event, false);
+    park_watch(&event, worker_cb);
     park_run(poll_lost_bh_handler);
+    park_unwatch(&event);
+    event_notifier_cleanup(&event);
 }
 
 #ifndef _WIN32

@@ -85,6 +85,8 @@ unsigned park_flush(void);
 #define PARK_SPIN 100
 
 #if defined(CONFIG_LINUX) || defined(_WIN32)
+#define PARK_HOOKS
+
 /*
  * System calls of all threads so far: writes and reads of event notifiers, and
  * polls.  The writes include those of glib's own eventfds on Linux.
