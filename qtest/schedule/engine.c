@@ -85,6 +85,7 @@ static int waiter_notifier_order;
 
 static atomic_int n_held_threads;
 static atomic_ulong count_writes, count_reads, count_polls;
+static atomic_ulong count_waiter_clears, count_waiter_polls;
 
 /* Creation order of each event notifier; 0: not one.  Written rarely. */
 static atomic_int eventfd_order[MAX_FDS];
@@ -662,6 +663,8 @@ void engine_before_poll(int64_t timeout_ns)
         main_polls++;
         real_mutex_unlock(&lock);
     } else if (holds_bql()) {
+        atomic_fetch_add_explicit(&count_waiter_polls, 1,
+                                  memory_order_relaxed);
         real_mutex_lock(&lock);
         update_roles_of_thread(ROLE_TEMPORARY_WAITER);
         real_mutex_unlock(&lock);
@@ -696,6 +699,8 @@ void engine_before_clear(int fd)
         return;
     }
     if (!is_main_thread() && holds_bql()) {
+        atomic_fetch_add_explicit(&count_waiter_clears, 1,
+                                  memory_order_relaxed);
         real_mutex_lock(&lock);
         update_roles_of_thread(ROLE_TEMPORARY_WAITER);
         if (!waiter_notifier_order || order < waiter_notifier_order) {
@@ -908,8 +913,11 @@ static void __attribute__((destructor)) engine_stop(void)
         if (in_round) {
             round_ends();       /* a round that ends QEMU ends here */
         }
-        log_line("counts writes=%lu clears=%lu polls=%lu rounds=%lu",
+        log_line("counts writes=%lu clears=%lu polls=%lu rounds=%lu "
+                 "waiter-clears=%lu waiter-polls=%lu",
                  atomic_load(&count_writes), atomic_load(&count_reads),
-                 atomic_load(&count_polls), round_number);
+                 atomic_load(&count_polls), round_number,
+                 atomic_load(&count_waiter_clears),
+                 atomic_load(&count_waiter_polls));
     }
 }
