@@ -17,7 +17,8 @@
  *   sleeps, or runs BH 2
  *
  * Kept since early: lost-bh lost-bh-nonblocking lost-bh-epoll
- * Kept always: lost-bh-handler
+ * Kept always (posix): lost-bh-handler
+ * Kept since early (win32): lost-bh-handler
  */
 
 #include "qemu/osdep.h"
