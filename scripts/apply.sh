@@ -16,7 +16,8 @@
 # commits (git am; to take them off, commits that undo them), a Debian source
 # tree gets quilt patches and a changelog entry, any other tree is patched.
 # Everything is tried on copies first; a patch that does not fit is named with
-# its hunk, and the tree stays as it was.
+# its hunk, and the tree stays as it was.  For a tree that needs no series it is
+# said why.
 #
 # Exit status: 0 done or already so, 2 wrong use or it does not fit, 77 not
 # possible here.
@@ -206,6 +207,11 @@ patch) ;;
 esac
 
 generation=$(find_generation "$tree")
+note=$(described "$generation" note)
+if [ -n "$note" ]; then
+    say "$tree is of generation $generation. $note Nothing was changed."
+    exit 0
+fi
 mapfile -t all < <(series_patches "$generation")
 have=$(series_state "$tree" "$generation")
 if [ "$reverse" = yes ]; then

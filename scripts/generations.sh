@@ -24,7 +24,8 @@ rows() {
     while read -r generation; do
         printf '%s\t%s\t%s\t%s\t%s\n' "$generation" \
             "$(described "$generation" releases)" "$(described "$generation" affected)" \
-            "$(described "$generation" opened)" "$(series_length "$generation")"
+            "$(described "$generation" opened)" \
+            "$([ -e "$PATCHES/$generation/series" ] && series_length "$generation" || echo none)"
     done < <(generations)
 }
 

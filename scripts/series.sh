@@ -26,9 +26,25 @@ described() {
     sed -n "s/^$2 *= *//p" "$PATCHES/$1/generation.conf"
 }
 
-# usage: says TREE 'FILE | STRING': a line of the file holds the fixed string
+# usage: says TREE 'FILE... | STRING': a line of one of the files holds the fixed
+# string
 says() {
-    grep -qsF -- "${2#* | }" "$1/${2%% | *}"
+    local files
+    read -ra files <<<"${2%% | *}"
+    (cd "$1" && grep -qsF -e "${2#* | }" -- "${files[@]}")
+}
+
+# usage: not_so TREE lacks|has 'FILE... | STRING': the same, for people
+not_so() {
+    local paths path
+    read -ra paths <<<"${3%% | *}"
+    for path in "${paths[@]}"; do
+        if [ -e "$1/$path" ]; then
+            printf "%s %s '%s'\n" "$path" "$2" "${3#* | }"
+            return
+        fi
+    done
+    printf 'it has no %s\n' "${3%% | *}"
 }
 
 # usage: unlike TREE GENERATION: how the tree differs from this generation, one
@@ -36,10 +52,10 @@ says() {
 unlike() {
     local mark
     while read -r mark; do
-        says "$1" "$mark" || printf "%s lacks '%s'\n" "${mark%% | *}" "${mark#* | }"
+        says "$1" "$mark" || not_so "$1" lacks "$mark"
     done < <(described "$2" need)
     while read -r mark; do
-        ! says "$1" "$mark" || printf "%s has '%s'\n" "${mark%% | *}" "${mark#* | }"
+        ! says "$1" "$mark" || not_so "$1" has "$mark"
     done < <(described "$2" lack)
 }
 
@@ -61,9 +77,11 @@ find_generation() {
     die "$1 is of no generation that this project knows${nearest:+: nearest is $nearest}"
 }
 
-# usage: series_patches GENERATION: the patch files in order, one a line
+# usage: series_patches GENERATION: the patch files in order, one a line; none if
+# the generation needs no series
 series_patches() {
     local name
+    [ -e "$PATCHES/$1/series" ] || return 0
     while read -r name _; do
         case $name in
         '' | '#'*) ;;

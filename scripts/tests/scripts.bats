@@ -36,10 +36,10 @@ load common
     [[ ${lines[0]} == *"--tree needs a value"* ]]
 }
 
-@test "generations: a row for each folder that has a series" {
+@test "generations: a row for each folder that describes one" {
     run "$top/build.sh" generations
     [ "$status" -eq 0 ]
-    [ "${#lines[@]}" -eq $((1 + $(ls "$top"/patches/*/series | wc -l))) ]
+    [ "${#lines[@]}" -eq $((1 + $(ls "$top"/patches/*/generation.conf | wc -l))) ]
 }
 
 @test "the main job on a tree that is not QEMU" {
