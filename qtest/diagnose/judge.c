@@ -349,7 +349,7 @@ static void describe_threads(Judge *j)
                                         thread->comm, *thread->comm ? ": " : "",
                                         a.text, a.doing == DOING_RUN ||
                                         !j->t->pid || has_run(j, thread) ?
-                                        "" : ", has not run since"));
+                                        "" : ", has not run"));
         activity_clear(&a);
     }
 }
@@ -454,9 +454,8 @@ static void judge(Judge *j)
     j->d->asleep = main.doing == DOING_POLL;
     j->d->timeout_ms = main.timeout_ms;
     j->d->timers = g_strdup(j->last.timers);
-    j->d->main_loop = g_strdup_printf("%s%s", main.text, !j->t->pid ? "" :
-                                      has_run(j, thread) ? ", has run" :
-                                      ", has not run since");
+    j->d->main_loop = g_strdup(main.text);
+    j->d->still_ms = !j->t->pid || has_run(j, thread) ? -1 : j->ms;
     if (main.doing == DOING_STOPPED) {
         if (thread->state == 't' || j->t->tracer) {
             answer(j, ANSWER_NOT_THIS, "stopped by a debugger, process %d",
@@ -509,7 +508,7 @@ static Diagnosis *diagnosis_new(void)
 
     d->pending = g_ptr_array_new_with_free_func(g_free);
     d->threads = g_ptr_array_new_with_free_func(g_free);
-    d->timeout_ms = -1;
+    d->timeout_ms = d->still_ms = -1;
     d->wake_fd = -1;
     d->notify_me = d->notified = d->notifier_count = -1;
     return d;

@@ -35,6 +35,7 @@ typedef struct Diagnosis {
     GPtrArray *threads;         /* strings, all others */
     char *how;                  /* how the facts were come by, or NULL */
     gint64 timeout_ms;          /* of the main loop's poll; -1: none */
+    gint64 still_ms;            /* its thread has not run for so long; or -1 */
     bool asleep;                /* the main loop, in poll */
     bool ring;                  /* it polls an io_uring */
     int wake_fd;                /* that the main loop's sleep depends on */

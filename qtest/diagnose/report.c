@@ -21,7 +21,12 @@ void report_text(const Diagnosis *d, const char *what)
     for (guint i = 0; i < d->pending->len; i++) {
         print_line(i ? "" : "pending", d->pending->pdata[i]);
     }
-    print_line("main loop", d->main_loop);
+    if (d->still_ms >= 0) {
+        printf("  %-10s %s, has not run for %" G_GINT64_FORMAT " ms\n",
+               "main loop", d->main_loop, d->still_ms);
+    } else {
+        print_line("main loop", d->main_loop);
+    }
     print_line("notifier", d->notifier);
     print_line("timers", d->timers);
     for (guint i = 0; i < d->threads->len; i++) {
@@ -80,6 +85,7 @@ void report_json(const Diagnosis *d, const char *what)
     add_string(b, "main-loop", d->main_loop);
     add_bool(b, "asleep-in-poll", d->asleep);
     add_number(b, "timeout-ms", d->timeout_ms);
+    add_number(b, "has-not-run-ms", d->still_ms);
     add_string(b, "notifier", d->notifier);
     add_number(b, "notify-me", d->notify_me);
     add_number(b, "notified", d->notified);

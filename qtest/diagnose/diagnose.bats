@@ -1,0 +1,403 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# diagnose and watch on QEMUs that hang for a known reason, or do not hang.
+#
+# AIO_WAKEUP_CHECK_BUILD   build folder with the test module
+# DIAGNOSE_QEMU            QEMU that loses wakeups; default: the installed one
+# DIAGNOSE_PATCHED         one that does not, or nothing
+
+bats_require_minimum_version 1.5.0
+load ../../scripts/tests/common
+
+setup_file() {
+    # 16 bytes at the reset vector: halt for ever
+    truncate -s 65520 "$BATS_FILE_TMPDIR/halt.bin"
+    printf '\xfa\xf4\xeb\xfd' >>"$BATS_FILE_TMPDIR/halt.bin"
+    truncate -s 65536 "$BATS_FILE_TMPDIR/halt.bin"
+}
+
+begin() {
+    needs_module
+    modules=$built/module
+    tool=$modules/diagnose/aio-wakeup-diagnose
+    watcher=$modules/diagnose/aio-wakeup-watch
+    qemu=${DIAGNOSE_QEMU:-$(command -v qemu-system-x86_64)} || skip "no installed qemu-system-x86_64"
+    pids=()
+}
+
+teardown() {
+    local pid
+    for pid in "${pids[@]:-}"; do
+        [ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null || :
+    done
+}
+
+# usage: boot FIRMWARE [OPTION...]: a QEMU beside the test; sets $pid
+boot() {
+    local firmware=$1
+    shift
+    truncate -s 1M disk.img
+    head -c 65536 /dev/zero | tr '\0' '\377' >flash.img
+    "${wrap[@]}" "$qemu" -machine pc,accel=tcg -m 16 -nodefaults -no-user-config -vga none -display none \
+        -serial none -parallel none -monitor none \
+        -drive if=pflash,unit=0,format=raw,readonly=on,file="$firmware" \
+        -drive if=pflash,unit=1,format=raw,file=flash.img \
+        -drive if=none,id=disk,format=raw,file=disk.img \
+        -device virtio-blk-pci,drive=disk,ioeventfd=off \
+        -chardev null,id=report -device isa-debugcon,iobase=0xe9,chardev=report \
+        -chardev file,id=marks,path="$here/marks" -device isa-debugcon,iobase=0xea,chardev=marks \
+        -device isa-debug-exit,iobase=0xf4,iosize=4 "$@" >/dev/null 2>qemu.err 3>&- &
+    pid=$!
+    pids+=("$pid")
+    sleep 0.7
+}
+wrap=(env)
+
+# usage: image SCENARIO ROUNDS PATIENCE_MS: firmware with these numbers
+image() {
+    cp "$modules/guest/$1.bin" "$1.bin"
+    perl -e 'print pack("V2", @ARGV)' "$2" "$3" | dd of="$1.bin" bs=1 seek=8 conv=notrunc status=none
+    echo "$here/$1.bin"
+}
+
+# usage: hang SCENARIO N COMMAND: run COMMAND beside N hangs; its output is in
+# the file "held", the runner's in $output
+hang() {
+    run timeout 60 "$verdict" --scenario "$1" --rounds "$2" --hold "{ $3; } >>$here/held 2>&1" "$qemu"
+    cat held
+}
+
+# usage: says STATUS VERDICT TEXT: what the last run of the tool did
+says() {
+    echo "$status: $output"
+    [ "$status" -eq "$1" ]
+    [[ ${lines[0]} == "$2: "* ]]
+    [[ $output == *"$3"* ]]
+}
+
+@test "diagnose: a bottom half that was lost, and --wake" {
+    begin
+    hang lost-bh 3 "$tool \$AIO_WAKEUP_PID; echo status \$?; $tool --wake \$AIO_WAKEUP_PID | grep woken"
+    [ "$(grep -c '^LOST WAKEUP: PID' held)" -eq 3 ]
+    [ "$(grep -c '^status 1' held)" -eq 3 ]
+    grep -q 'bottom half .* is scheduled' held
+    [ "$(grep -c 'woken .*the main loop runs' held)" -eq 3 ]
+    [[ $output == *"3 were freed"* ]]
+}
+
+@test "diagnose: it changes nothing unless told" {
+    begin
+    hang lost-bh 1 "$tool \$AIO_WAKEUP_PID; $tool \$AIO_WAKEUP_PID"
+    [ "$(grep -c '^LOST WAKEUP: PID' held)" -eq 2 ]
+    [[ $output == *"0 were freed"* ]]
+}
+
+@test "diagnose: a timer that was lost" {
+    begin
+    hang lost-timer 1 "$tool --wake \$AIO_WAKEUP_PID"
+    grep -q '^LOST WAKEUP' held
+    grep -q 'timer .* ms overdue' held
+    [[ $output == *"1 were freed"* ]]
+}
+
+@test "diagnose: a request to power off that was lost" {
+    begin
+    hang lost-shutdown 1 "$tool --wake \$AIO_WAKEUP_PID"
+    grep -q '^LOST WAKEUP' held
+    grep -q 'request .*: shutdown' held
+}
+
+@test "diagnose: without symbols the context is found in memory" {
+    begin
+    cp "$qemu" qemu-system-x86_64
+    strip --strip-all qemu-system-x86_64 2>/dev/null || skip "no strip"
+    # what is exported cannot be stripped: its name is spoiled
+    sed -i 's/\x00qemu_get_aio_context\x00/\x00qemu_got_aio_context\x00/' qemu-system-x86_64
+    qemu=$here/qemu-system-x86_64
+    hang lost-bh 1 "$tool --wake \$AIO_WAKEUP_PID"
+    grep -q '^LOST WAKEUP' held
+    grep -q 'context found in memory' held
+    [[ $output == *"1 were freed"* ]]
+}
+
+@test "diagnose: a core file" {
+    begin
+    command -v gcore >/dev/null || skip "no gcore; install gdb"
+    hang lost-bh 1 "gcore -o $here/core \$AIO_WAKEUP_PID >/dev/null; $tool --wake \$AIO_WAKEUP_PID"
+    grep -q '^LOST WAKEUP' held
+    run "$tool" --core core.*
+    says 1 "LOST WAKEUP" "bottom half"
+    run "$tool" --core core.* "$qemu"
+    says 1 "LOST WAKEUP" "asleep in ppoll"
+    run "$tool" --core core.* /bin/true
+    [ "$status" -eq 2 ]
+    run "$tool" --core "$qemu"
+    [ "$status" -eq 2 ]
+    head -c 100000 core.* >short
+    run "$tool" --core short "$qemu"
+    [ "$status" -eq 77 ] || [ "$status" -eq 2 ]
+    run "$tool" --core nothing
+    [ "$status" -eq 2 ]
+    [[ $output == *nothing* ]]
+}
+
+@test "diagnose: a QEMU that works is not lost" {
+    begin
+    boot "$(image free-run 0 1000)"
+    for _ in 1 2 3; do
+        run "$tool" "$pid"
+        says 0 "NOT THIS" "the main loop runs"
+    done
+    run "$tool" --wake "$pid"
+    says 0 "NOT THIS" "the main loop runs"
+    [[ $output != *woken* ]]
+}
+
+@test "diagnose: an idle guest is not lost" {
+    begin
+    boot "$BATS_FILE_TMPDIR/halt.bin"
+    for _ in 1 2 3; do
+        run "$tool" "$pid"
+        says 0 "NOT THIS" "idle"
+    done
+}
+
+@test "diagnose: a guest that is paused" {
+    begin
+    boot "$BATS_FILE_TMPDIR/halt.bin" -S
+    run "$tool" "$pid"
+    says 0 "NOT THIS" "the guest is stopped"
+}
+
+@test "diagnose: a QEMU that is stopped by a signal" {
+    begin
+    boot "$(image free-run 0 1000)"
+    kill -STOP "$pid"
+    sleep 0.2
+    run "$tool" "$pid"
+    says 0 "NOT THIS" "stopped by a signal"
+    kill -CONT "$pid"
+    run "$tool" "$pid"
+    says 0 "NOT THIS" "the main loop runs"
+    # a hang may be stopped as well: that comes first
+    hang lost-bh 1 "kill -STOP \$AIO_WAKEUP_PID; sleep 0.2; $tool \$AIO_WAKEUP_PID; kill -CONT \$AIO_WAKEUP_PID; $tool --wake \$AIO_WAKEUP_PID"
+    [[ $(grep -m 1 PID held) == "NOT THIS"* ]]
+    grep -q '^LOST WAKEUP' held
+}
+
+@test "diagnose: a deadlock on the BQL, with its owner" {
+    begin
+    wrap=(env AIO_WAKEUP_BLOCK=bql LD_PRELOAD="$modules/diagnose/test-block.so")
+    boot "$(image lost-bh 0 600000)"
+    run "$tool" "$pid"
+    says 0 "NOT THIS" "deadlock: the main loop waits for the BQL, which thread "
+    owner=$(sed -n 's/.*which thread \([0-9]*\) holds; that one .*/\1/p' <<<"$output")
+    [ -d "/proc/$pid/task/$owner" ] && [ "$owner" != "$pid" ]
+    [[ $output == *"that one in pause"* ]]
+}
+
+@test "diagnose: I/O that the kernel does not complete" {
+    begin
+    wrap=(env AIO_WAKEUP_BLOCK=io LD_PRELOAD="$modules/diagnose/test-block.so")
+    boot "$(image lost-bh 0 600000)"
+    run "$tool" "$pid"
+    says 0 "NOT THIS" "I/O is pending in the kernel: thread"
+}
+
+@test "diagnose: across a PID namespace" {
+    begin
+    unshare --pid --fork true 2>/dev/null || skip "no right to make a PID namespace"
+    wrap=(unshare --pid --fork --kill-child env AIO_WAKEUP_BLOCK=bql LD_PRELOAD="$modules/diagnose/test-block.so")
+    boot "$(image lost-bh 0 600000)"
+    inner=$(cat "/proc/$pid/task/$pid/children")
+    run "$tool" "${inner% }"
+    says 0 "NOT THIS" "deadlock: the main loop waits for the BQL, which thread "
+    # and a hang in there is seen and freed from here
+    cat >outside <<EOF
+#!/bin/bash
+for p in \$(cat $here/reader); do :; done
+EOF
+    unshare --pid --fork --kill-child timeout 60 "$verdict" --scenario lost-bh --rounds 1 \
+        --hold "touch $here/hung; while [ ! -e $here/done ]; do sleep 0.1; done" "$qemu" >namespace.out 2>&1 3>&- &
+    for ((i = 0; i < 150; i++)); do
+        [ ! -e hung ] || break
+        sleep 0.1
+    done
+    [ -e hung ]
+    hung=
+    for status in /proc/[0-9]*/status; do
+        # a QEMU with two PIDs, whose vCPU's guest is not ours
+        if grep -qs '^Name:.*qemu-system' "$status" && [ "$(grep '^NSpid' "$status" | wc -w)" -eq 3 ] &&
+            [ "$(awk '/^Pid/ { print $2 }' "$status")" != "${inner% }" ] &&
+            grep -qsz "aio-wakeup-" "${status%status}cmdline"; then
+            hung=$(awk '/^Pid/ { print $2 }' "$status")
+            run "$tool" --wake "$hung"
+            [[ $output != "LOST WAKEUP"* ]] || break
+        fi
+    done
+    touch done
+    says 1 "LOST WAKEUP" "the main loop runs"
+    wait $!
+    cat namespace.out
+    grep -q '1 were freed' namespace.out
+}
+
+@test "diagnose: wrong use, one line each" {
+    begin
+    boot "$BATS_FILE_TMPDIR/halt.bin"
+    thread=$(ls "/proc/$pid/task" | grep -vx "$pid" | head -n 1)
+    sleep 300 3>&- &
+    other=$!
+    pids+=("$other")
+    for bad in "$thread" "$other" 4194304 0 -5 hello "" 1x; do
+        run "$tool" "$bad"
+        echo "$bad: $status: $output"
+        [ "$status" -eq 2 ]
+        [ "${#lines[@]}" -eq 1 ]
+    done
+    run "$tool" "$thread"
+    [[ $output == *"is a thread of process $pid"* ]]
+    run "$tool" "$other"
+    [[ $output == *"is no QEMU"* ]]
+    run "$tool"
+    [ "$status" -eq 2 ]
+    run "$tool" "$pid" "$pid"
+    [ "$status" -eq 2 ]
+}
+
+@test "diagnose: the wrapper of a QEMU is told from it" {
+    begin
+    boot "$BATS_FILE_TMPDIR/halt.bin"
+    bash -c "\"\$@\" & wait" wrapper "$qemu" -machine none -nodefaults -display none >/dev/null 2>&1 3>&- &
+    wrapper=$!
+    sleep 0.5
+    run "$tool" "$wrapper"
+    child=$(cat "/proc/$wrapper/task/$wrapper/children")
+    pids+=("$wrapper" "${child% }")
+    [ "$status" -eq 2 ]
+    [[ $output == *"its child ${child% } is"* ]]
+}
+
+@test "diagnose: a zombie" {
+    begin
+    boot "$BATS_FILE_TMPDIR/halt.bin"
+    perl -e 'if (!fork) { exec @ARGV } sleep 30' "$qemu" -machine none -nodefaults -display none >/dev/null 2>&1 3>&- &
+    parent=$!
+    pids+=("$parent")
+    sleep 0.5
+    child=$(cat "/proc/$parent/task/$parent/children")
+    kill -KILL "${child% }"
+    sleep 0.2
+    run "$tool" "${child% }"
+    says 0 "NOT THIS" "a zombie"
+}
+
+@test "diagnose: no right to look" {
+    begin
+    boot "$BATS_FILE_TMPDIR/halt.bin"
+    setpriv --reuid=65534 --clear-groups true 2>/dev/null || skip "not root"
+    cp "$tool" /tmp/aio-wakeup-diagnose.$$
+    run setpriv --reuid=65534 --clear-groups "/tmp/aio-wakeup-diagnose.$$" "$pid"
+    rm -f /tmp/aio-wakeup-diagnose.$$
+    says 77 "CANNOT TELL" "run this as that user or as root"
+    run setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace "$tool" "$pid"
+    says 77 "CANNOT TELL" "CAP_SYS_PTRACE"
+}
+
+@test "diagnose: nothing stops the process" {
+    begin
+    command -v strace >/dev/null || skip "no strace"
+    hang lost-bh 1 "strace -f -o $here/trace -e trace=ptrace,kill,tkill,tgkill,pidfd_send_signal,write $tool --json \$AIO_WAKEUP_PID; $tool --wake \$AIO_WAKEUP_PID"
+    grep -q '"verdict" : "LOST WAKEUP"' held
+    [ -z "$(grep -E 'ptrace|kill|send_signal' trace)" ]
+    [ -z "$(grep 'write(' trace | grep -v 'write([12],')" ]
+}
+
+@test "diagnose: JSON" {
+    begin
+    hang lost-bh 1 "$tool --json --wake \$AIO_WAKEUP_PID"
+    run jq -r '[.verdict, .["asleep-in-poll"], .freed, (.pending | length > 0)] | join(" ")' held
+    [ "$output" = "LOST WAKEUP true true true" ]
+}
+
+@test "diagnose: a patched QEMU at work is not lost" {
+    begin
+    [ -n "${DIAGNOSE_PATCHED:-}" ] || skip "no patched QEMU"
+    qemu=$DIAGNOSE_PATCHED
+    boot "$(image free-run 0 1000)"
+    run "$tool" "$pid"
+    says 0 "NOT THIS" "the main loop runs"
+    boot "$BATS_FILE_TMPDIR/halt.bin"
+    run "$tool" "$pid"
+    says 0 "NOT THIS" "idle"
+    [[ $output == *"main loop's own"* ]]
+}
+
+@test "watch: a finding under a schedule, and none with a patched QEMU" {
+    begin
+    run timeout 60 "$watcher" --after 1 "$verdict" --scenario lost-bh --rounds 1 --hold "sleep 3" "$qemu"
+    echo "$status: $output"
+    [ "$status" -eq 1 ]
+    [ "$(grep -c 'watch: LOST WAKEUP: PID .*bottom half' <<<"$output")" -eq 1 ]
+    [ -n "${DIAGNOSE_PATCHED:-}" ] || skip "no patched QEMU for the other half"
+    run timeout 60 "$watcher" --after 1 "$verdict" --scenario lost-bh --rounds 10 --hold "sleep 3" "$DIAGNOSE_PATCHED"
+    echo "$status: $output"
+    [ "$status" -eq 0 ]
+    [[ $output == *"1 QEMU processes seen, 0 lost wakeups"* ]]
+}
+
+@test "watch: --wake lets the command go on, --report keeps the findings" {
+    begin
+    run timeout 60 "$watcher" --after 1 --wake --report findings -- "$verdict" --scenario lost-bh --rounds 2 \
+        --hold "sleep 3" "$qemu"
+    echo "$status: $output"
+    [ "$status" -eq 1 ]
+    [[ $output == *"2 were freed"* ]]
+    [ "$(grep -c '^LOST WAKEUP.*the main loop runs' findings)" -eq 2 ]
+}
+
+@test "watch: the exit status is the command's" {
+    begin
+    run "$watcher" true
+    [ "$status" -eq 0 ]
+    run "$watcher" sh -c 'exit 7'
+    [ "$status" -eq 7 ]
+    run "$watcher" sh -c 'kill -KILL $$'
+    [ "$status" -eq 137 ]
+    run "$watcher" "$here/nothing"
+    [ "$status" -eq 2 ]
+    run "$watcher"
+    [ "$status" -eq 2 ]
+    run "$watcher" --after 0 true
+    [ "$status" -eq 2 ]
+}
+
+@test "watch: a QEMU that daemonizes itself is found, and ended" {
+    begin
+    run timeout 60 "$watcher" --after 1 "$qemu" -machine none -nodefaults -display none -daemonize \
+        -pidfile "$here/pid" -S
+    echo "$status: $output"
+    [ "$status" -eq 0 ]
+    [[ $output == *"1 QEMU processes seen"* ]]
+    [[ $output == *"ending 1 processes"* ]]
+    [ ! -e "$here/pid" ] || gone "$(cat "$here/pid")"
+    run timeout 60 "$watcher" --leave "$qemu" -machine none -nodefaults -display none -daemonize \
+        -pidfile "$here/pid2" -S
+    [ -d "/proc/$(cat "$here/pid2")" ]
+    kill -KILL "$(cat "$here/pid2")"
+}
+
+@test "watch: nothing is left when it is told to stop" {
+    begin
+    "$watcher" sh -c "sleep 301 & setsid sleep 302 & echo \$\$ >$here/shell; wait" >out 2>&1 3>&- &
+    watch=$!
+    for ((i = 0; i < 50; i++)); do [ ! -s shell ] || break; sleep 0.1; done
+    children=$(cat "/proc/$(cat shell)/task/$(cat shell)/children")
+    kill -TERM "$watch"
+    status=0
+    wait "$watch" || status=$?
+    [ "$status" -eq 143 ]
+    gone "$(cat shell)"
+    for child in $children; do gone "$child"; done
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Preloaded by the tests: a QEMU that hangs for another reason.
+ *
+ * AIO_WAKEUP_BLOCK=bql: the vCPU that writes mark "r" never returns, with the
+ * BQL in its hands.  AIO_WAKEUP_BLOCK=io: no read of disk.img completes from
+ * then on.
+ */
+#define _GNU_SOURCE
+#undef _FILE_OFFSET_BITS
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static bool is(int fd, const char *mode, const char *name)
+{
+    const char *want = getenv("AIO_WAKEUP_BLOCK");
+    char link[64], path[PATH_MAX];
+    ssize_t n;
+
+    if (!want || strcmp(want, mode)) {
+        return false;
+    }
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    n = readlink(link, path, sizeof(path) - 1);
+    if (n < (ssize_t)strlen(name)) {
+        return false;
+    }
+    path[n] = '\0';
+    return !strcmp(path + n - strlen(name), name);
+}
+
+static bool round_has_begun;
+
+ssize_t write(int fd, const void *buf, size_t n)
+{
+    static ssize_t (*real)(int, const void *, size_t);
+
+    if (!real) {
+        real = (ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT,
+                                                             "write");
+    }
+    if (n == 1 && *(const char *)buf == 'r') {
+        round_has_begun = true;
+        while (is(fd, "bql", "/marks")) {
+            pause();
+        }
+    }
+    return real(fd, buf, n);
+}
+
+/* A read that does not return looks the same on a pipe. */
+static void block_io(int fd)
+{
+    int fds[2];
+    char c;
+
+    if (round_has_begun && is(fd, "io", "/disk.img") && pipe(fds) == 0) {
+        while (read(fds[0], &c, 1) <= 0) {
+            continue;
+        }
+    }
+}
+
+ssize_t preadv64(int fd, const struct iovec *iov, int n, off64_t offset)
+{
+    static ssize_t (*real)(int, const struct iovec *, int, off64_t);
+
+    if (!real) {
+        real = (ssize_t (*)(int, const struct iovec *, int,
+                            off64_t))dlsym(RTLD_NEXT, "preadv64");
+    }
+    block_io(fd);
+    return real(fd, iov, n, offset);
+}
+
+ssize_t pread64(int fd, void *buf, size_t n, off64_t offset)
+{
+    static ssize_t (*real)(int, void *, size_t, off64_t);
+
+    if (!real) {
+        real = (ssize_t (*)(int, void *, size_t,
+                            off64_t))dlsym(RTLD_NEXT, "pread64");
+    }
+    block_io(fd);
+    return real(fd, buf, n, offset);
+}
