@@ -10,9 +10,19 @@
 #                    machine's own release
 #   --variant NAME   stock (default), patched (with the whole series), a number:
 #                    with so many patches of it, or wrong/NAME, mutants/NAME:
-#                    with that one patch, which is kept for tests
+#                    with that one patch, which is kept for tests, and the whole
+#                    series before it if its header says "Base: patched", so
+#                    many patches of it if it says "Base: N"
+#   --program FILE   also this C program, built as the tree's own unit test test-aio
+#                    is, and kept under its name without .c
+#   --work           leave this variant, with its TARGETs, in the place where all
+#                    variants are built, and print that place: for what is linked
+#                    with its archives
+#   --windows DIR    cross-built for Windows, with the libraries that
+#                    windows-libs.sh has put in DIR; TARGETs end in .exe
 #   --print          only print the folder that these options stand for
-#   TARGET           what ninja builds; default: qemu-system-x86_64
+#   TARGET           what ninja builds; default: qemu-system-x86_64; tests/unit/NAME
+#                    stands for tests/NAME in a tree of before 6.0
 #
 # The last line on stdout is the folder with what was built, under the names that
 # it has in a build folder.  All variants of a tree are built in one place, one
@@ -59,12 +69,16 @@ copy_user_tree() {
 
 # usage: patches_wanted: the patches of this variant, one a line
 patches_wanted() {
-    local generation all have
+    local generation all have base
     [ "$variant" != stock ] || return 0
     generation=$(find_generation "$set/src")
     if [ -n "$extra" ]; then
         extra=$PATCHES/${extra%%/*}/$generation/${extra#*/}.patch
         [ -e "$extra" ] || die "there is no patch $extra"
+        # A mutant may be one of the patched tree, or of a part of the series.
+        ! grep -qx 'Base: patched' "$extra" || series_patches "$generation"
+        base=$(sed -n 's/^Base: \([1-9][0-9]*\)$/\1/p' "$extra")
+        [ -z "$base" ] || series_patches "$generation" | sed -n "1,${base}p"
         printf '%s\n' "$extra"
         return
     fi
@@ -102,8 +116,18 @@ options() {
     done
     # a quarter less time to build than with -O2, and fast enough for a guest
     printf '%s\n' --extra-cflags=-O1
-    printf '%s\n' --target-list=x86_64-softmmu --enable-tcg --enable-fdt=system \
-        --enable-tools --enable-linux-aio --enable-linux-io-uring --disable-docs
+    if [ -z "$windows" ] || [ -e "$windows/lib/libfdt.a" ]; then
+        printf '%s\n' --target-list=x86_64-softmmu --enable-tcg --enable-fdt=system
+    else
+        printf '%s\n' --disable-system
+    fi
+    printf '%s\n' --enable-tools
+    if [ -z "$windows" ]; then
+        printf '%s\n' --enable-linux-aio --enable-linux-io-uring
+    else
+        printf '%s\n' --cross-prefix=x86_64-w64-mingw32-
+    fi
+    printf '%s\n' --disable-docs
     if [ -e "$source/$devices" ] && [ "${AIO_WAKEUP_DEVICES:-}" != all ]; then
         printf '%s\n' --without-default-devices --with-devices-x86_64=aio-wakeup
     fi
@@ -132,10 +156,30 @@ keep_built() {
     printf '%s\n' "$key" >"$dir/key"
 }
 
+# A program of ours takes the place of test-aio.c in the commands that ninja has
+# for that test: so it gets the libraries of the tree, in any generation.
+build_program() {
+    local unit=tests/unit name compile link
+    name=$(basename "$program" .c)
+    cd "$work/build" || return
+    [ -d "$work/src/$unit" ] || unit=tests
+    ninja -j "$(jobs_wanted)" "$unit/test-aio" && ninja -t commands "$unit/test-aio" >"$set/commands" || return
+    compile=$(sed -n "s, -M[QF] [^ ]*,,g; s, -o [^ ]*, -o $name.o,
+                      s, -c [^ ]*/test-aio\.c\$, -c '$program',p" "$set/commands")
+    link=$(sed -n "s, -o $unit/test-aio , -o $name ,
+                   s, $unit/test-aio.p/test-aio.c.o , $name.o ,p" "$set/commands")
+    [ -n "$compile" ] && [ -n "$link" ] || return
+    printf '%s\n' "$compile" "$link"
+    eval "$compile" && eval "$link" && cp -p "$program" "$name.c"
+}
+
 tree=
 suite=
 variant=stock
+program=
 only_print=no
+only_work=no
+windows=
 targets=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -143,6 +187,9 @@ while [ $# -gt 0 ]; do
     --tree) tree=$(value_of "$@"); shift ;;
     --suite) suite=$(value_of "$@"); shift ;;
     --variant) variant=$(value_of "$@"); shift ;;
+    --program) program=$(realpath -e -- "$(value_of "$@")") || die "there is no file $2"; shift ;;
+    --work) only_work=yes ;;
+    --windows) windows=$(realpath -e -- "$(value_of "$@")") || die "there is no folder $2"; shift ;;
     --print) only_print=yes ;;
     -*) die "unknown option $1" ;;
     *) targets+=("$1") ;;
@@ -167,11 +214,12 @@ else
     suite=${suite:-$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")}
     set=$BUILD/qemu/$suite
 fi
-work=$set/work
+work=$set/work${windows:+-windows}
 case $variant in
 [0-9]*) dir=$set/upto-$variant ;;
 *) dir=$set/${variant//\//-} ;;
 esac
+dir+=${windows:+-windows}
 if [ "$only_print" = yes ]; then
     printf '%s\n' "$dir"
     exit 0
@@ -181,8 +229,9 @@ need_commands "building QEMU" gcc=gcc ninja=ninja-build meson=meson rsync=rsync 
     make=make pkg-config=pkg-config python3=python3 patch=patch
 take_build_folder
 use_ccache
+[ -z "$windows" ] || PATH=$windows/bin:$PATH
 mkdir -p "$set"
-log=$BUILD/log/$(basename "$set")
+log=$BUILD/log/$(basename "$set")${windows:+-windows}
 
 if [ -z "$tree" ]; then
     guarded "$SCRIPTS/source.sh" --suite "$suite" "$set/src"
@@ -191,20 +240,23 @@ else
     guarded copy_user_tree || cannot "$tree cannot be copied to $set"
 fi
 choose_devices
+[ -d "$set/src/tests/unit" ] || targets=("${targets[@]/#tests\/unit\//tests/}")
 version=$(cat "$set/src/VERSION")
 list=$(patches_wanted)
 mapfile -t patches < <(printf '%s' "${list:+$list
 }")
 mapfile -t wanted < <(options "$set/src")
-state="$(sha256sum <"$set/src/configure") ${wanted[*]}"
+state="$(sha256sum <"$set/src/configure") ${wanted[*]}${windows:+ $windows $(cat "$windows/key")}"
 key=$(cat "$set/src/.aio-wakeup-source" "${patches[@]}" - <<<"$state" | sha256sum | cut -c1-16)
 [ "$(cat "$dir/key" 2>/dev/null || :)" = "$key" ] || rm -rf "$dir"
 
 missing=()
 for target in "${targets[@]}"; do
-    [ -e "$dir/$target" ] || missing+=("$target")
+    [ "$only_work" = no ] && [ -e "$dir/$target" ] || missing+=("$target")
 done
-if [ ${#missing[@]} -gt 0 ]; then
+with=$(basename "$program" .c)
+[ -z "$program" ] || ! cmp -s "$program" "$dir/$with.c" || program=
+if [ ${#missing[@]} -gt 0 ] || [ -n "$program" ]; then
     mkdir -p "$work"
     [ "$(cat "$work/holds" 2>/dev/null || :)" = "$key" ] || fill_work
     if [ "$(cat "$work/configured" 2>/dev/null || :)" != "$state" ]; then
@@ -214,9 +266,18 @@ if [ ${#missing[@]} -gt 0 ]; then
             cannot "this tree does not configure here; the whole log is $log-configure.log"
         printf '%s\n' "$state" >"$work/configured"
     fi
-    step "building $variant QEMU $version: ${missing[*]}" "$log-$(basename "$dir")-build.log" \
-        ninja -C "$work/build" -j "$(jobs_wanted)" "${missing[@]}" ||
-        cannot "the build failed; the whole log is $log-$(basename "$dir")-build.log"
-    keep_built "${missing[@]}"
+    log=$log-$(basename "$dir")
+    if [ ${#missing[@]} -gt 0 ]; then
+        step "building $variant QEMU $version: ${missing[*]}" "$log-build.log" \
+            ninja -C "$work/build" -j "$(jobs_wanted)" "${missing[@]}" ||
+            cannot "the build failed; the whole log is $log-build.log"
+        [ "$only_work" = yes ] || keep_built "${missing[@]}"
+    fi
+    if [ -n "$program" ]; then
+        step "building $with of $variant QEMU $version" "$log-$with.log" build_program ||
+            cannot "$program does not build with $version; the whole log is $log-$with.log"
+        keep_built "$with" "$with.c"
+    fi
 fi
+[ "$only_work" = no ] || dir=$work
 printf '%s\n' "$dir"

@@ -21,9 +21,9 @@
  * sleeps any more: see 873df2cec131 ("win32: work around main-loop busy loop on
  * socket/fd event").
  *
- * Kept since split: lost-socket
- * Kept since early: lost-socket-iteration
- * Kept always: new-socket no-spin-socket no-spin-idle
+ * Kept since split (win32): lost-socket
+ * Kept since early (win32): lost-socket-iteration
+ * Kept always (win32): new-socket no-spin-socket no-spin-quiet-socket
  */
 
 #include "qemu/osdep.h"
@@ -176,7 +176,7 @@ static void test_new_socket(void)
 
 /*
  * Main loop iterations in a bounded time, with three bytes on the way.  A stock
- * main loop needs less than ten; one that spins makes thousands.
+ * main loop needs less than ten, one that spins makes thousands.
  */
 #define WINDOW_MS 600
 #define MANY 60
@@ -229,7 +229,7 @@ static void test_no_spin_socket(void)
 }
 
 /* An open, quiet socket, and one wakeup to begin with */
-static void test_no_spin_idle(void)
+static void test_no_spin_quiet_socket(void)
 {
     open_sockets();
     watch_socket(read_byte);
@@ -248,7 +248,8 @@ int main(int argc, char **argv)
                     test_lost_socket_iteration);
     g_test_add_func("/aio-wakeup/new-socket", test_new_socket);
     g_test_add_func("/aio-wakeup/no-spin-socket", test_no_spin_socket);
-    g_test_add_func("/aio-wakeup/no-spin-idle", test_no_spin_idle);
+    g_test_add_func("/aio-wakeup/no-spin-quiet-socket",
+                    test_no_spin_quiet_socket);
     return park_run_tests();
 }
 

@@ -1,0 +1,269 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The same on Windows: builds QEMU's tools and unit tests for it, and runs them
+# under Wine, stock and patched.
+#
+# usage: windows.sh [--tree DIR | --suite NAME] [--variant NAME]... [OPTION...]
+#
+#   --tree DIR       a QEMU tree (a copy is built, DIR is only read)
+#   --suite NAME     this Debian release's package; the default is the machine's
+#                    own release
+#   --variant NAME   stock, patched, a number: with so many patches, wrong/NAME or
+#                    mutants/NAME; default: stock and patched
+#   --only PROGRAM   only this program: of the tree's (test-aio), of those under
+#                    qtest/unit (win32-sockets), or qemu-system-x86_64; may be
+#                    given more than once
+#   --runs N         run each program of ours so often (default 1)
+#
+# Installs the cross compiler and Wine (as root), builds glib and what else QEMU
+# needs from Debian's sources, then QEMU and the cases, and prints a table: what
+# each case did, and what it must do.  The tree's own tests must pass; ours must
+# lose where the tree must, and keep where it must, see qtest/unit/judge.sh; the
+# guest must boot and come to its end.
+#
+# Exit status: 0 all as expected, 1 not, 2 wrong use, 77 not possible here.
+
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$SCRIPTS/series.sh"
+
+ROUNDS=200
+which=()
+variants=()
+only=()
+runs=1
+while [ $# -gt 0 ]; do
+    case $1 in
+    -h | --help) print_help "$0"; exit 0 ;;
+    --tree | --suite) which=("$1" "$(value_of "$@")"); shift ;;
+    --variant) variants+=("$(value_of "$@")"); shift ;;
+    --only) only+=("$(value_of "$@")"); shift ;;
+    --runs) runs=$(value_of "$@"); shift ;;
+    *) die "unknown word $1" ;;
+    esac
+    shift
+done
+[[ $runs =~ ^[1-9][0-9]{0,3}$ ]] || die "--runs is a number from 1 to 9999, not '$runs'"
+[ ${#variants[@]} -gt 0 ] || variants=(stock patched)
+[[ ${which[*]} != --tree* ]] || must_be_qemu "${which[1]}"
+for variant in "${variants[@]}"; do
+    "$SCRIPTS/qemu.sh" "${which[@]}" --variant "$variant" --print >/dev/null
+done
+begin=$SECONDS
+take_build_folder
+guarded "$SCRIPTS/packages.sh" windows
+
+libs=$BUILD/windows/libs
+log=$BUILD/log/windows
+unit=$ROOT/qtest/unit
+guarded "$SCRIPTS/windows-libs.sh" "$libs"
+use_ccache
+PATH=$PATH:/usr/lib/wine # where Debian has it, if package wine is not there
+cc=$libs/bin/x86_64-w64-mingw32-gcc
+
+# usage: wanted PROGRAM
+wanted() { [ ${#only[@]} -eq 0 ] || [[ " ${only[*]} " == *" $1 "* ]]; }
+
+# ---- Wine, with a home of its own --------------------------------------------
+
+export WINEPREFIX=$BUILD/windows/wine WINEDEBUG=-all
+export WINEDLLOVERRIDES='mscoree,mshtml=;winemenubuilder.exe=d'
+export WINEPATH="Z:${libs//\//\\}\\dll"
+unset DISPLAY WAYLAND_DISPLAY
+
+# usage: wine SECONDS PROGRAM...
+wine() {
+    local seconds=$1
+    shift
+    timeout -k 5 "$seconds" wine64 "$@"
+}
+
+start_wine() {
+    mkdir -p "$WINEPREFIX" "$BUILD/windows/home" || return
+    [ -e "$WINEPREFIX/ready" ] || {
+        wine 120 wineboot -i && touch "$WINEPREFIX/ready" || return
+    }
+    wine 60 cmd /c ver
+}
+
+# Only the server of this prefix.
+stop_wine() {
+    wineserver -k || :
+    timeout 20 wineserver -w || :
+}
+
+export HOME=$BUILD/windows/home
+on_failure stop_wine
+step "starting Wine" "$log-wine.log" start_wine ||
+    cannot "Wine does not start here; the whole log is $log-wine.log"
+
+# ---- what is built -----------------------------------------------------------
+
+# The sources that say what must happen on Windows.
+mapfile -t cases < <(grep -lE '^ \* Kept (always|since [a-z]+)( \(win32\))?: ' "$unit"/*.c |
+    xargs -n 1 basename -s .c)
+own=(test-aio test-thread-pool test-aio-multithread)
+
+# usage: qemu VARIANT WORD...
+qemu() {
+    local variant=$1
+    shift
+    guarded "$SCRIPTS/qemu.sh" "${which[@]}" --windows "$libs" --variant "$variant" "$@"
+}
+
+# usage: build_case NAME: our program, linked like the tree's own test-aio
+build_case() {
+    local dir=$work/build/aio-wakeup
+    mkdir -p "$dir" || return
+    "$cc" @"$work/compile.args" -Wno-unused-function -c "$unit/$1.c" -o "$dir/$1.o" &&
+        "$cc" "$dir/$1.o" "$dir/park.o" "$dir/park-win32.o" @"$work/link.args" -o "$dir/$1.exe"
+}
+
+# What all cases share, and how they are built with this tree.
+build_common() {
+    local what
+    for what in compile link; do
+        PATH=$libs/bin:$PATH "$unit/tree-flags.sh" "$what" "$work/src" "$work/build" \
+            >"$work/$what.args" || return
+    done
+    mkdir -p "$work/build/aio-wakeup" || return
+    for what in park park-win32; do
+        "$cc" @"$work/compile.args" -c "$unit/$what.c" -o "$work/build/aio-wakeup/$what.o" || return
+    done
+}
+
+# usage: build_variant: sets $dir to what was built; the cases are in $dir/cases
+build_variant() {
+    local name targets=() key work
+    dir=$("$SCRIPTS/qemu.sh" "${which[@]}" --windows "$libs" --variant "$variant" --print)
+    for name in "${own[@]}"; do
+        ! wanted "$name" || targets+=("tests/unit/$name.exe")
+    done
+    if wanted qemu-system-x86_64 && [ -e "$libs/lib/libfdt.a" ]; then
+        targets+=(qemu-system-x86_64.exe)
+    fi
+    [ ${#targets[@]} -gt 0 ] || targets=(tests/unit/test-aio.exe)
+    qemu "$variant" "${targets[@]}" >/dev/null || return
+    key=$(cat "$dir/key" "$unit"/*.c "$unit"/*.h "$unit/tree-flags.sh" | sha256sum)
+    [ "$(cat "$dir/cases/key" 2>/dev/null || :)" != "$key" ] || return 0
+    work=$(qemu "$variant" --work tests/unit/test-aio.exe) || return
+    rm -rf "$dir/cases" && mkdir -p "$dir/cases"
+    "$unit/tree-state.sh" "$work/src" >"$dir/cases/state"
+    step "building what our cases share" "$log-common.log" build_common ||
+        cannot "it does not build for Windows; the whole log is $log-common.log"
+    for name in "${cases[@]}"; do
+        step "building our $name of $variant" "$log-$name.log" build_case "$name" ||
+            cannot "$name does not build for Windows; the whole log is $log-$name.log"
+        cp "$work/build/aio-wakeup/$name.exe" "$dir/cases/"
+    done
+    printf '%s\n' "$key" >"$dir/cases/key"
+}
+
+# ---- what is run -------------------------------------------------------------
+
+table=$BUILD/windows/table
+bad=0
+# usage: row PROGRAM CASE GOT WANTED MS
+row() {
+    local note=
+    [ "$3" = "$4" ] || { note='!'; bad=$((bad + 1)); }
+    printf '%s\t%s\t%s\t%s\t%s\t%s%s\n' "$variant" "$1" "$2" "$3" "$4" "$5" "$note" >>"$table"
+}
+
+now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
+
+# The tree's own: all cases pass, and there are some.
+run_own() {
+    local name=$1 out=$log-$variant_word-$1.tap start status=0 passed got
+    start=$(now_ms)
+    guarded wine 120 "$dir/tests/unit/$name.exe" --tap -k >"$out" 2>&1 || status=$?
+    passed=$(grep -c '^ok ' "$out" || :)
+    got=pass
+    if [ "$status" -ne 0 ] || [ "$passed" -eq 0 ] || grep -q '^not ok' "$out"; then
+        got="status $status"
+    fi
+    row "$name" "$passed passed" "$got" pass $(($(now_ms) - start))
+}
+
+# usage: run_cases NAME: every run of a case is to be as expected; a row for all
+run_cases() {
+    local name=$1 out=$log-$variant_word-$1.table i case got want ms
+    : >"$out"
+    for ((i = 0; i < runs; i++)); do
+        guarded "$unit/judge.sh" --win32 --expect "$(cat "$dir/cases/state")" --table "$unit/$name.c" \
+            timeout -k 5 120 wine64 "$dir/cases/$name.exe" >>"$out" || :
+    done
+    while IFS=$'\t' read -r case got want ms; do
+        row "$name" "$case" "$got" "$want" "$ms"
+    done < <(awk -F'\t' -v runs="$runs" '
+        { if (!($1 in want)) order[++n] = $1; want[$1] = $3; count[$1, $2]++; ms[$1] += $4
+          if (!index(" " all[$1] " ", " " $2 " ")) all[$1] = all[$1] " " $2 }
+        END { for (i = 1; i <= n; i++) {
+            c = order[i]; got = ""; m = split(all[c], g, " ")
+            if (m == 1) got = g[1]
+            else for (j = 1; j <= m; j++) got = got (j > 1 ? ", " : "") g[j] " " count[c, g[j]] "x"
+            printf "%s\t%s\t%s\t%d\n", c, got, want[c], ms[c] / runs } }' "$out")
+}
+
+le32() { local i; for ((i = 0; i < 32; i += 8)); do printf '%b' "\\x$(printf %x $(($1 >> i & 255)))"; done; }
+
+# usage: boot_guest FOLDER
+boot_guest() {
+    cd "$1" && wine 120 "$dir/qemu-system-x86_64.exe" -machine pc,accel=tcg -m 16 \
+        -nodefaults -no-user-config -vga none -display none -serial none -parallel none -monitor none \
+        -drive if=pflash,unit=0,format=raw,readonly=on,file=firmware \
+        -drive if=pflash,unit=1,format=raw,file=flash \
+        -drive if=none,id=disk,format=raw,file=disk,cache=writeback,aio=threads \
+        -device virtio-blk-pci,drive=disk,ioeventfd=off \
+        -chardev file,id=report,path=report -device isa-debugcon,iobase=0xe9,chardev=report \
+        -chardev file,id=marks,path=marks -device isa-debugcon,iobase=0xea,chardev=marks \
+        -device isa-debug-exit,iobase=0xf4,iosize=4
+}
+
+run_guest() {
+    local there=$BUILD/windows/guest start status=0 end got=-
+    rm -rf "$there"
+    mkdir -p "$there"
+    { printf AIOWAKE1; le32 "$ROUNDS"; le32 5000; le32 2000; le32 0
+      tail -c +25 "$BUILD/module/guest/free-run.bin"; } >"$there/firmware"
+    truncate -s 64K "$there/flash"
+    truncate -s 1M "$there/disk"
+    start=$(now_ms)
+    guarded boot_guest "$there" >"$log-$variant_word-guest.log" 2>&1 || status=$?
+    end=$(tr -d '\r' <"$there/report" | sed -n 's/^end rounds \([0-9]*\) lost \([0-9]*\) .*/\1 rounds, \2 lost/p')
+    # the guest's exit, value 0, is status 1
+    [ "$status" -ne 1 ] || [ -z "$end" ] || got="boots"
+    row qemu-system-x86_64 "${end:-status $status}" "$got" boots $(($(now_ms) - start))
+    [ "$got" = boots ] || tail -n 5 "$there/report" "$log-$variant_word-guest.log" >&2 || :
+}
+
+# -------------------------------------------------------------------------------
+
+mkdir -p "$BUILD/windows"
+printf 'variant\tprogram\tcase\tgot\tmust be\tms\n' >"$table"
+! wanted qemu-system-x86_64 || [ ! -e "$libs/lib/libfdt.a" ] || guarded "$SCRIPTS/module.sh"
+for variant in "${variants[@]}"; do
+    variant_word=${variant//\//-}
+    build_variant || exit
+    say "running the programs of $variant under Wine ..."
+    start=$SECONDS
+    for name in "${own[@]}"; do
+        ! wanted "$name" || run_own "$name"
+    done
+    for name in "${cases[@]}"; do
+        ! wanted "$name" || run_cases "$name"
+    done
+    if ! wanted qemu-system-x86_64; then
+        :
+    elif [ -e "$libs/lib/libfdt.a" ]; then
+        run_guest
+    else
+        say "    skipped: the guest: the source of pixman or libfdt is out of reach"
+    fi
+    say "    done in $((SECONDS - start)) s"
+done
+
+columns "" <"$table"
+say "all in $((SECONDS - begin)) s"
+[ "$(wc -l <"$table")" -gt 1 ] || die "there is no program ${only[*]}"
+[ "$bad" -eq 0 ] || exit "$FINDING"
