@@ -7,7 +7,8 @@
  * once" the others rely on it meanwhile: they do not write.
  *
  * Kept always: held-spin held-clear
- * Kept always (posix): held-write
+ * Kept always: held-clear-source
+ * Kept always (posix): held-write held-after
  * Kept since split: held-clear-poll
  */
 
@@ -78,6 +79,33 @@ static void test_held_write(void)
         }
         park_join_worker(&worker);
     }
+}
+#endif
+
+/*
+ * The same with a worker that is held after the write: the main loop has
+ * cleared, and sleeps again, when it goes on.  If it only then set the flag,
+ * nobody would write any more.
+ */
+#ifdef CONFIG_LINUX
+static void notify_held_after(void)
+{
+    park_after_write = hold;
+    aio_bh_schedule_oneshot(park_ctx, park_woken, NULL);
+}
+
+static void poll_held_after(void)
+{
+    park_start_worker(&worker, notify_held_after);
+    park_wait(&held);
+}
+
+static void test_held_after(void)
+{
+    park_run(poll_held_after);
+    qemu_sem_post(&release);
+    park_join_worker(&worker);
+    park_run(schedule_woken);
 }
 #endif
 
@@ -158,6 +186,32 @@ static void test_held_clear(void)
 }
 
 /*
+ * The same for the clear of the main loop itself.  Bit 0 of notify_me is still
+ * set then if a bottom half was pending in aio_ctx_prepare(), because glib does
+ * not call aio_ctx_check() for a source that is ready.
+ */
+static gint notify_and_poll(GPollFD *fds, guint n, gint timeout)
+{
+    park_in_worker(qemu_notify_event);
+    return g_poll(fds, n, timeout);
+}
+
+static void test_held_clear_source(void)
+{
+    GPollFunc poll_func = g_main_context_get_poll_func(NULL);
+
+    park_flush();
+    schedule_nothing();
+    g_main_context_set_poll_func(NULL, notify_and_poll);
+    park_before_read = worker_before_clear;
+    g_main_context_iteration(NULL, false);
+    park_before_read = NULL;
+    g_main_context_set_poll_func(NULL, poll_func);
+
+    park_run(schedule_woken);
+}
+
+/*
  * The same for the notifier of aio_poll(), where the worker must have looked
  * at notify_me before the waiter reset its part of that: it is held in its
  * write for the main loop, which comes between.
@@ -229,9 +283,11 @@ int main(int argc, char **argv)
     qemu_sem_init(&release, 0);
 #ifdef CONFIG_LINUX
     g_test_add_func("/aio-wakeup/held-write", test_held_write);
+    g_test_add_func("/aio-wakeup/held-after", test_held_after);
 #endif
     g_test_add_func("/aio-wakeup/held-spin", test_held_spin);
     g_test_add_func("/aio-wakeup/held-clear", test_held_clear);
+    g_test_add_func("/aio-wakeup/held-clear-source", test_held_clear_source);
     g_test_add_func("/aio-wakeup/held-clear-poll", test_held_clear_poll);
 #endif
     return park_run_tests();

@@ -6,7 +6,7 @@
  * if it was not aio_notify() that set it, or if somebody else did the work; an
  * idle main loop makes no system calls.
  *
- * Kept always: no-spin no-spin-poll no-spin-idle
+ * Kept always: no-spin no-spin-poll no-spin-idle no-progress
  * Kept always (posix): no-spin-socket no-spin-socket-poll
  */
 
@@ -56,6 +56,26 @@ static void test_no_spin_poll(void)
             g_assert_cmpint(n, <=, 2);
         }
     }
+}
+
+/* To be woken up is no progress: see 70232b5253a3 */
+static void notify(void)
+{
+    aio_notify(park_ctx);
+}
+
+static void poll_no_progress(void)
+{
+    park_in_worker(notify);
+    g_assert(!aio_poll(park_ctx, false));
+}
+
+static void test_no_progress(void)
+{
+    aio_notify(park_ctx);
+    g_assert(!aio_poll(park_ctx, false));
+    poll_no_progress();
+    park_flush();
 }
 
 #ifndef _WIN32
@@ -159,6 +179,7 @@ int main(int argc, char **argv)
     park_init(&argc, &argv);
     g_test_add_func("/aio-wakeup/no-spin", test_no_spin);
     g_test_add_func("/aio-wakeup/no-spin-poll", test_no_spin_poll);
+    g_test_add_func("/aio-wakeup/no-progress", test_no_progress);
 #ifndef _WIN32
     g_test_add_func("/aio-wakeup/no-spin-socket", test_no_spin_socket);
     g_test_add_func("/aio-wakeup/no-spin-socket-poll",

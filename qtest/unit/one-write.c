@@ -13,6 +13,7 @@
  *   [go on]         <----
  *   wakes up, clears, resets the flag
  *
+ * Kept always: no-write
  * Kept since split: one-write
  * Kept since once: one-write-poll
  */
@@ -30,6 +31,19 @@ static void notify_many(void)
     for (i = 0; i < 10; i++) {
         qemu_notify_event();
     }
+}
+
+/* Nobody sleeps: nobody is written to */
+static void test_no_write(void)
+{
+    unsigned before;
+
+    park_flush();
+    before = park_calls().writes;
+    notify_many();
+    park_in_worker(notify_many);
+    g_assert_cmpint(park_calls().writes, ==, before);
+    park_flush();
 }
 
 static void poll_one_write(void)
@@ -82,6 +96,7 @@ int main(int argc, char **argv)
 {
     park_init(&argc, &argv);
 #ifdef PARK_HOOKS
+    g_test_add_func("/aio-wakeup/no-write", test_no_write);
     g_test_add_func("/aio-wakeup/one-write", test_one_write);
     g_test_add_func("/aio-wakeup/one-write-poll", test_one_write_poll);
 #endif

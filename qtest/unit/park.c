@@ -131,6 +131,7 @@ void bql_update_status(bool locked)
 __thread void (*park_before_write)(void);
 __thread void (*park_before_read)(void);
 __thread void (*park_before_poll)(void);
+__thread void (*park_after_write)(void);
 void (*park_before_sleep)(void);
 
 static ParkCalls calls;
@@ -156,11 +157,17 @@ static void run_once(void (**hook)(void))
 
 ssize_t write(int fd, const void *buf, size_t len)
 {
+    ssize_t ret;
+
     if (len == 8) {
         qatomic_inc(&calls.writes);
         run_once(&park_before_write);
     }
-    return syscall(SYS_write, fd, buf, len);
+    ret = syscall(SYS_write, fd, buf, len);
+    if (len == 8) {
+        run_once(&park_after_write);
+    }
+    return ret;
 }
 
 ssize_t read(int fd, void *buf, size_t len)
@@ -277,11 +284,35 @@ static void *temporary_waiter(void *opaque)
     return NULL;
 }
 
+/* One iteration that does not block; true if poll found something, too */
+static bool iterate(void)
+{
+    GMainContext *context = g_main_context_default();
+    g_autofree GPollFD *fds = NULL;
+    int priority, timeout, n, size = 0;
+    bool busy;
+
+    g_assert(g_main_context_acquire(context));
+    g_main_context_prepare(context, &priority);
+    while ((n = g_main_context_query(context, priority, &timeout, fds,
+                                     size)) > size) {
+        size = n;
+        fds = g_renew(GPollFD, fds, size);
+    }
+    busy = g_poll(fds, n, 0) > 0;
+    if (g_main_context_check(context, priority, fds, n)) {
+        g_main_context_dispatch(context);
+        busy = true;
+    }
+    g_main_context_release(context);
+    return busy;
+}
+
 unsigned park_flush(void)
 {
     unsigned n = 0;
 
-    while (n < PARK_SPIN && g_main_context_iteration(NULL, false)) {
+    while (n < PARK_SPIN && iterate()) {
         n++;
     }
     return n;

@@ -75,10 +75,10 @@ void park_watch(EventNotifier *e, EventNotifierHandler *cb);
 void park_unwatch(EventNotifier *e);
 
 /*
- * Iterate the main loop's GMainContext until it is quiet.
+ * Iterate the main loop's GMainContext until it is quiet: poll would block, and
+ * there is nothing to dispatch.
  *
- * Returns: how many iterations had something to do; at most PARK_SPIN, if it
- * does not come to rest
+ * Returns: how many iterations that took; PARK_SPIN if it does not come to rest
  */
 unsigned park_flush(void);
 
@@ -110,6 +110,9 @@ extern __thread void (*park_before_poll)(void);
 #endif
 
 #ifdef CONFIG_LINUX
+/* The same, right after the next write */
+extern __thread void (*park_after_write)(void);
+
 /*
  * What the main loop runs once when it is about to sleep for ever; it must
  * make another thread go on that wakes it up.
