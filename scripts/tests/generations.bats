@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What is known about the generations, and how a tree is recognised.  The trees
+# here are made up: they have only the lines that are looked for.
+
+bats_require_minimum_version 1.5.0
+load common
+
+apply() { run "$top/scripts/apply.sh" --tree "$here/tree" "$@"; }
+
+# usage: made_up DIR GENERATION: a tree that is of this generation, if only by
+# its marks; FILE1 FILE2 in a mark: in the last of them, or in FILE1 with $first
+made_up() {
+    local mark file
+    mkdir -p "$1"
+    touch "$1/VERSION" "$1/configure" "$1/qemu-options.hx"
+    while read -r mark; do
+        file=${mark%% | *}
+        if [ -n "${first:-}" ]; then file=${file%% *}; else file=${file##* }; fi
+        mkdir -p "$1/$(dirname "$file")"
+        printf '%s\n' "${mark#* | }" >>"$1/$file"
+    done < <(sed -n 's/^need *= *//p' "$top/patches/$2/generation.conf")
+}
+
+@test "README's table of generations is the one that the word prints" {
+    run --separate-stderr "$top/build.sh" generations --markdown
+    [ "$status" -eq 0 ]
+    [ "${#lines[@]}" -gt 5 ]
+    for line in "${lines[@]}"; do
+        grep -qxF -e "$line" "$top/README.md"
+    done
+    # and README has no row more
+    [ "$(grep -cE '^\| +(v?[0-9]+\.[0-9]+|generation)[^|]* \| .* \|$' <(sed -n '/^## Which QEMU/,/^## /p' "$top/README.md"))" \
+        -eq $((${#lines[@]} - 1)) ]
+}
+
+@test "each generation is recognised by its marks, and by no other's" {
+    for conf in "$top"/patches/*/generation.conf; do
+        generation=$(basename "$(dirname "$conf")")
+        made_up "$generation" "$generation"
+        run bash -c '. "$0/common.sh"; . "$0/series.sh"; find_generation "$1"' \
+            "$top/scripts" "$generation"
+        [ "$status" -eq 0 ]
+        [ "$output" = "$generation" ]
+    done
+}
+
+@test "each generation has its name, and a series or a word on why not" {
+    for folder in "$top"/patches/*/; do
+        [ -e "$folder/generation.conf" ] || continue
+        grep -qxF "name = $(basename "$folder")" "$folder/generation.conf"
+        if grep -q '^note *= *.' "$folder/generation.conf"; then
+            [ ! -e "$folder/series" ]
+        else
+            diff <(sed -n 's/^applied *= *\([^ ]*\) .*/\1/p' "$folder/generation.conf") "$folder/series"
+            diff <(sed -n 's,^\(---\|+++\) [ab]/,,p' "$folder"/*.patch | sort -u) \
+                <(sed -n 's/^files *= *//p' "$folder/generation.conf" | tr ' ' '\n')
+        fi
+    done
+}
+
+@test "a tree with the fix of 2015: it is said so, and nothing changes" {
+    for first in '' yes; do
+        rm -rf tree before
+        made_up tree 2.4-to-5.1
+        cp -a tree before
+        for option in '' --dry-run --reverse '--upto 1'; do
+            # shellcheck disable=SC2086
+            apply $option
+            [ "$status" -eq 0 ]
+            [ "${#lines[@]}" -eq 1 ]
+            [[ $output == *"the fix of 2015"*"by chance"*"Nothing was changed"* ]]
+            diff -r tree before
+        done
+    done
+    [ -e tree/async.c ]
+}
+
+@test "the fix of 2015 without its cheap form is not taken for it" {
+    made_up tree 2.4-to-5.1
+    sed -i '/atomic_xchg/d' tree/util/async.c
+    apply
+    [ "$status" -eq 2 ]
+    [[ $output == *"no generation"* ]]
+}
+
+@test "a tree that lacks a file: the file is named" {
+    made_up tree 2.4-eabc977973
+    rm tree/aio-posix.c
+    apply
+    [ "$status" -eq 2 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == *"nearest is 2.4-eabc977973, but it has no aio-posix.c" ]]
+}
+
+@test "a tree of an unknown generation: function and file are named" {
+    made_up tree 2.4-eabc977973
+    echo 'static void event_notifier_dummy_cb(EventNotifier *e)' >>tree/async.c
+    apply
+    [ "$status" -eq 2 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == *"nearest is 2.4-eabc977973, but async.c has 'static void event_notifier_dummy_cb("* ]]
+}
+
+# usage: changed PATCH: the lines that it adds and removes
+changed() { sed '1,/^---$/d' "$1" | grep -E '^[-+]' | grep -vE '^(---|\+\+\+) '; }
+
+@test "what the series of 2015 share is the same in each" {
+    count=0
+    for patch in "$top"/patches/2.4-eabc977973/*.patch; do
+        title=$(basename "$patch")
+        # the one that documents corrects a comment that only this tree has
+        [[ $title != *-document-* ]] || continue
+        for other in 2.3 2.4-rc1; do
+            diff <(changed "$patch") <(changed "$top/patches/$other"/????"${title:4}")
+            count=$((count + 1))
+        done
+    done
+    [ "$count" -ge 12 ]
+}
+
+@test "the model that the series of 2015 bring is docs/aio_notify_bug.promela" {
+    for series in 2.3 2.4-rc1 2.4-eabc977973; do
+        # what is about this repository alone stays here
+        diff <(sed '/^ \* In this repository only/,/^ \*\//{/^ \*\//!d}' "$top/docs/aio_notify_bug.promela" |
+                sed -e ':a' -e '/^ \*$/{N;s,^ \*\n \*/, */,;}') \
+            <(sed -n '/^+++ b\/docs\/aio_notify_bug/,/^diff /{/^+[^+]/s/^+//p;/^+$/s/^+//p}' \
+                "$top/patches/$series"/*-document-*.patch)
+    done
+}
