@@ -37,6 +37,17 @@ static bool is(int fd, const char *mode, const char *name)
 
 static bool round_has_begun;
 
+/* QEMU writes a mark with writev, as one byte. */
+static void take_mark(int fd, const void *buf, size_t n)
+{
+    if (n == 1 && *(const char *)buf == 'r') {
+        round_has_begun = true;
+        while (is(fd, "bql", "/marks")) {
+            pause();
+        }
+    }
+}
+
 ssize_t write(int fd, const void *buf, size_t n)
 {
     static ssize_t (*real)(int, const void *, size_t);
@@ -45,13 +56,22 @@ ssize_t write(int fd, const void *buf, size_t n)
         real = (ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT,
                                                              "write");
     }
-    if (n == 1 && *(const char *)buf == 'r') {
-        round_has_begun = true;
-        while (is(fd, "bql", "/marks")) {
-            pause();
-        }
-    }
+    take_mark(fd, buf, n);
     return real(fd, buf, n);
+}
+
+ssize_t writev(int fd, const struct iovec *iov, int n)
+{
+    static ssize_t (*real)(int, const struct iovec *, int);
+
+    if (!real) {
+        real = (ssize_t (*)(int, const struct iovec *, int))dlsym(RTLD_NEXT,
+                                                                  "writev");
+    }
+    if (n == 1) {
+        take_mark(fd, iov->iov_base, iov->iov_len);
+    }
+    return real(fd, iov, n);
 }
 
 /* A read that does not return looks the same on a pipe. */

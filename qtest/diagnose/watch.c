@@ -394,7 +394,7 @@ int main(int argc, char **argv)
     g_option_context_set_strict_posix(context, true);
     g_option_context_set_summary(context,
         "Runs COMMAND, and reports each QEMU below it that has lost a wakeup\n"
-        "Runs COMMAND, and reports each QEMU below it that has lost a wakeup\n"
+        "of its main loop.  Exit status: COMMAND's, or 1 after a finding.");
     if (!g_option_context_parse(context, &argc, &argv, &error)) {
         fprintf(stderr, "watch: %s\n", error->message);
         return EXIT_USE;
