@@ -571,13 +571,12 @@ int main(int argc, char **argv)
 
     g_test_init(&argc, &argv, NULL);
     for (i = 0; i < ARRAY_SIZE(cases); i++) {
-        if (!g_pattern_match_simple(only, cases[i].name)) {
-            continue;
-        }
-        char *path = g_strdup_printf("aio-wakeup/%s", cases[i].name);
+        g_autofree char *path = g_strdup_printf("aio-wakeup/%s",
+                                                cases[i].name);
 
-        qtest_add_data_func(path, &cases[i], test_wakeup);
-        g_free(path);
+        if (g_pattern_match_simple(only, cases[i].name)) {
+            qtest_add_data_func(path, &cases[i], test_wakeup);
+        }
     }
     return g_test_run();
 }
