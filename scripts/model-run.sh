@@ -38,7 +38,7 @@ fi
 compile=(-DSAFETY) check=(-E)
 case $property in
 bh | rearm | sockets | cost | held) define+=("-D${property^^}") ;;
-weak) ;;
+weak | all) ;;
 livelock) compile=(-DNP) check+=(-l) ;;
 livelock-fair) compile=(-DNP) check+=(-l -f) ;;
 wakeup | served) compile=() check=(-a -f) ;;
@@ -49,7 +49,7 @@ for word in $world; do define+=("-D$word"); done
 # what runs for seconds is worth optimising, the rest is compiled longer than run
 optimise=-O0
 case "$property $variant $world" in
-rearm* | *p[23]*OPS* | *WAITERS* | *SOCKET* | *"ARM ONCE"* | *KICK*) optimise=-O1 ;;
+all* | *BUG1* | rearm* | *p[23]*OPS* | *WAITERS* | *SOCKET* | *"ARM ONCE"* | *KICK*) optimise=-O1 ;;
 esac
 found=broken states=- begin=$(date +%s.%N)
 if spin -a "${define[@]}" "$file" >spin.log 2>&1 &&

@@ -104,34 +104,40 @@ needs_spin() {
     [[ $output == *"variant p3:"* ]]
 }
 
-@test "the model that the series adds to the tree says what its header says" {
-    needs_spin
-    local patch verdict flags
-    patch=$(grep -l '^+++ b/docs/spin/aio_notify_waiters.promela' "$top"/patches/7.2/*.patch) ||
-        skip "the series adds no model"
-    mkdir -p docs/spin
-    awk '/^diff / { on = /aio_notify_waiters.promela$/; body = 0 }
-         on && /^@@/ { body = 1; next }
-         on && body && /^\+/ { print substr($0, 2) }' "$patch" >docs/spin/m.promela
-    while read -r verdict flags; do
+@test "in-tree models: what the patches add is what the script makes of docs" {
+    run "$top/scripts/in-tree-models.sh" --check
+    echo "$output"
+    [ "$status" -eq 0 ]
+}
+
+@test "in-tree models: a patch that adds another model is found, and can be written" {
+    cp "$top"/patches/7.2/0007-*.patch was.patch
+    sed 's/^+    bool ready, revents;/+    bool ready, events;/' was.patch >now.patch
+    ! cmp -s was.patch now.patch
+    run "$top/scripts/in-tree-models.sh" --check now.patch
+    [ "$status" -eq 1 ]
+    # one line more, as the diffstat has it
+    sed -i '/^+byte notify_me;$/a +byte another;' now.patch
+    "$top/scripts/in-tree-models.sh" --write now.patch
+    cmp was.patch now.patch
+    [ "$(ls)" = "$(printf '%s\n' now.patch was.patch)" ]
+}
+
+@test "in-tree models: nothing of this repository is left in them" {
+    for model in aio_notify_bug aio_notify_waiters; do
+        "$top/scripts/in-tree-models.sh" --print $model.promela >$model.promela
+        [ -s $model.promela ]
+        ! grep -E 'expect|scripts/|aio_wakeup|repository' $model.promela
+    done
+}
+
+@test "in-tree models: bad words" {
+    for words in --nonsense "" "--print" "--print no-such.promela" "--check no-such.patch" --write; do
         # shellcheck disable=SC2086
-        spin -a $flags docs/spin/m.promela >/dev/null
-        gcc -O1 -w -DSAFETY pan.c
-        ./a.out -E >out
-        echo "$verdict: $flags"
-        case $verdict in
-        holds) grep -q 'errors: 0' out ;;
-        timer) grep -q 'assertion violated .*stale' out ;;
-        bh) grep -q 'assertion violated (bh==0)' out ;;
-        esac
-    done <<'VERDICTS'
-holds
-timer -DBUG1
-holds -DBUG1 -DBH
-bh -DBUG2
-holds -DBUG3
-bh -DBUG1 -DBUG3 -DBH
-VERDICTS
+        run "$top/scripts/in-tree-models.sh" $words
+        [ "$status" -eq 2 ]
+        [ "${#lines[@]}" -eq 1 ]
+    done
 }
 
 @test "trail: the picture in docs is the one that the model makes" {
