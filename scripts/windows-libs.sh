@@ -132,7 +132,7 @@ glib() {
     local build=$work/glib
     rm -rf "$build"
     meson setup "$build" "$sources/glib2.0" --cross-file "$folder/cross.ini" --prefix "$folder" \
-        --libdir lib --buildtype plain -Dc_args=-O2 -Dtests=false -Dnls=disabled \
+        --libdir lib --buildtype plain -Dc_args=-O1 -Dtests=false -Dnls=disabled \
         -Dglib_assert=false -Dwrap_mode=nodownload || return
     ninja -C "$build" -j "$(jobs_wanted)" \
         glib/libglib-2.0-0.dll gthread/libgthread-2.0-0.dll || return
@@ -140,6 +140,8 @@ glib() {
     cp "$sources/glib2.0/glib"/*.h "$build"/glib/*.h "$folder/include/glib-2.0/glib/" &&
         cp "$sources/glib2.0/glib/deprecated"/*.h "$folder/include/glib-2.0/glib/deprecated/" &&
         mv "$folder/include/glib-2.0/glib/glib.h" "$folder/include/glib-2.0/" || return
+    # QEMU includes it, and calls nothing from there
+    cp "$sources/glib2.0/gmodule/gmodule.h" "$folder/include/glib-2.0/" || return
     cp "$build/glib/glibconfig.h" "$folder/lib/glib-2.0/include/" &&
         cp "$build/glib/libglib-2.0.dll.a" "$build/gthread/libgthread-2.0.dll.a" "$folder/lib/" &&
         cp "$build/meson-private/glib-2.0.pc" "$build/meson-private/gthread-2.0.pc" "$folder/lib/pkgconfig/" &&

@@ -149,6 +149,12 @@ build_variant() {
     work=$(qemu "$variant" --work tests/unit/test-aio.exe) || return
     rm -rf "$dir/cases" && mkdir -p "$dir/cases"
     "$unit/tree-state.sh" "$work/src" >"$dir/cases/state"
+    # the series' own test, in a tree that has it
+    for name in tests/unit tests; do
+        [ -e "$work/src/$name/test-aio-wakeup.c" ] || continue
+        qemu "$variant" --work tests/unit/test-aio-wakeup.exe >/dev/null || return
+        cp "$work/build/$name/test-aio-wakeup.exe" "$dir/cases/"
+    done
     step "building what our cases share" "$log-common.log" build_common ||
         cannot "it does not build for Windows; the whole log is $log-common.log"
     for name in "${cases[@]}"; do
@@ -172,11 +178,11 @@ row() {
 
 now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 
-# The tree's own: all cases pass, and there are some.
+# usage: run_own NAME FILE: a test of the tree: all cases pass, and there are some
 run_own() {
     local name=$1 out=$log-$variant_word-$1.tap start status=0 passed got
     start=$(now_ms)
-    guarded wine 120 "$dir/tests/unit/$name.exe" --tap -k >"$out" 2>&1 || status=$?
+    guarded wine 120 "$2" --tap -k >"$out" 2>&1 || status=$?
     passed=$(grep -c '^ok ' "$out" || :)
     got=pass
     if [ "$status" -ne 0 ] || [ "$passed" -eq 0 ] || grep -q '^not ok' "$out"; then
@@ -247,8 +253,10 @@ for variant in "${variants[@]}"; do
     build_variant || exit
     say "running the programs of $variant under Wine ..."
     start=$SECONDS
-    for name in "${own[@]}"; do
-        ! wanted "$name" || run_own "$name"
+    for name in "${own[@]}" test-aio-wakeup; do
+        for file in "$dir"/{tests/unit,tests,cases}/"$name.exe"; do
+            [ ! -e "$file" ] || ! wanted "$name" || run_own "$name" "$file"
+        done
     done
     for name in "${cases[@]}"; do
         ! wanted "$name" || run_cases "$name"
