@@ -465,6 +465,7 @@ static void judge(Judge *j)
                    "like); kill -CONT %d lets it go on", j->t->pid);
         }
     } else if (j->t->pid && has_run(j, thread)) {
+        g_ptr_array_set_size(j->d->pending, 0);
         answer(j, ANSWER_NOT_THIS, "the main loop runs: its thread has %s "
                "within %d ms", main.doing == DOING_RUN ? "worked" :
                "woken up", j->ms);
