@@ -5,7 +5,7 @@
 #
 # usage: check.sh [--only SUITE]... [--tree DIR]...
 #
-#   --only SUITE   one of: shell scripts module series unit verdict wrong models
+#   --only SUITE   one of: shell scripts module series unit verdict wrong diagnose models
 #   --tree DIR     in the suite series: this QEMU tree, too, for a generation that
 #                  no source package has (2.3 to 2.4-rc1)
 #
@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit verdict wrong models)
+[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit verdict wrong diagnose models)
 
 take_build_folder
 guarded "$SCRIPTS/packages.sh" check
@@ -226,6 +226,19 @@ suite_wrong() {
         ! build "wrong/$name" || expect 1 "verdict on the wrong fix $name: AFFECTED" \
             "$log/verdict-wrong-$name" "$SCRIPTS/verdict.sh" "$built/qemu-system-x86_64"
     done
+}
+
+# On QEMUs that hang, for this reason or another, and on some that do not.
+suite_diagnose() {
+    local patched=
+    if ! guarded "$SCRIPTS/module.sh"; then
+        result not "the test module" "it could not be built"
+        return
+    fi
+    ! build patched || patched=$built/qemu-system-x86_64
+    tap "diagnose and watch" "$log/diagnose.tap" env -u AIO_WAKEUP_HOLDS \
+        AIO_WAKEUP_CHECK_BUILD="$BUILD" DIAGNOSE_PATCHED="$patched" \
+        bats --jobs 4 --tap "$ROOT/qtest/diagnose"
 }
 
 # models.sh ends with "N verdicts, M not as expected"; each is a case.

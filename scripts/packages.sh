@@ -27,6 +27,7 @@ wanted() {
     check)
         wanted main
         echo git quilt bats shellcheck procps perl
+        echo gdb strace # diagnose
         echo spin parallel bsdextrautils # the models
         ;;
     windows)
