@@ -71,6 +71,7 @@ void clock_spin_us(uint32_t us)
     uint64_t ticks = divide((uint64_t)us * tsc_per_ms, 1000);
 
     while (rdtsc() - start < ticks) {
+        continue;
     }
 }
 

@@ -30,7 +30,9 @@ typedef struct GuestConfig {
 /* "note <text>" lines, for people, are wanted. */
 #define GUEST_NOTES 1
 
-extern volatile const GuestConfig config;
+/* volatile: it is changed in the image, unknown to the compiler */
+extern volatile const GuestConfig config
+    __attribute__((section(".config")));
 
 /* The one thing that a scenario file defines, apart from its name. */
 void scenario_main(void);

@@ -5,6 +5,7 @@
  * An exception ends the run with an error line; without that a fault of the
  * firmware would reset the machine and pass for a kept reset.
  */
+#include "entry.h"
 #include "guest.h"
 #include "io.h"
 
@@ -22,8 +23,9 @@
 #define ICW4_8086 1
 #define EOI 0x20
 
+/* volatile: device registers */
 #define APIC_SPURIOUS (*(volatile uint32_t *)0xfee000f0)
-#define APIC_LINT0 (*(volatile uint32_t *)0xfee00350)
+#define APIC_LINT0 (*(volatile uint32_t *)0xfee00350)   /* volatile: too */
 #define APIC_ENABLE 0x12f           /* spurious vector: the last one we have */
 #define LVT_EXTINT 0x700
 #define MASK_ALL 0xff
@@ -34,23 +36,11 @@ typedef struct Gate {
     uint32_t high;
 } Gate;
 
-typedef struct __attribute__((packed)) TablePointer {
-    uint16_t limit;
-    uint32_t base;
-} TablePointer;
-
-extern uint8_t vector_entries[];
-extern TablePointer idtr;
-
 static Gate idt[VECTORS] __attribute__((aligned(16)));
 TablePointer idtr;
 
-static volatile uint64_t timer_tsc;
-static volatile uint32_t timer_count;
-
-void irq_main(uint32_t line);
-void __attribute__((noreturn)) exception_main(uint32_t vector,
-                                              const uint32_t *stack);
+static volatile uint64_t timer_tsc;     /* volatile: an interrupt writes it */
+static volatile uint32_t timer_count;   /* volatile: likewise */
 
 void irq_main(uint32_t line)
 {

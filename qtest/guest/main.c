@@ -2,21 +2,21 @@
 /*
  * The way from start.S to the scenario
  */
+#include "entry.h"
 #include "guest.h"
 
 #define WARM_UP_ROUNDS 8
 #define WARM_UP_READS 3         /* at a time: each may start a worker */
 #define WARM_UP_TRIES 10
 
-volatile const GuestConfig config __attribute__((section(".config"))) = {
+/* volatile: see guest.h */
+volatile const GuestConfig config = {
     .magic = { 'A', 'I', 'O', 'W', 'A', 'K', 'E', '1' },
     .rounds = 100,
     .patience_ms = 1000,
     .quiet_us = 2000,
     .flags = 0,
 };
-
-void guest_main(void);
 
 void guest_main(void)
 {

@@ -8,7 +8,7 @@
 #include "guest.h"
 #include "io.h"
 
-#define FLASH ((volatile uint8_t *)0xfffe0000)
+#define FLASH ((volatile uint8_t *)0xfffe0000)  /* volatile: a device */
 #define FLASH_SIZE 0x10000
 
 #define CMD_PROGRAM 0x40
@@ -36,6 +36,7 @@ void flash_open(void)
 
 void flash_byte(void)
 {
+    /* volatile: a device */
     volatile uint8_t *byte = FLASH + next_byte++ % FLASH_SIZE;
 
     *byte = CMD_PROGRAM;

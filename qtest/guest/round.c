@@ -70,6 +70,7 @@ void round_quiet(void)
 {
     /* A round that was quicker than the wake has a timer pending still. */
     while (clock_us_since(wake_tsc) < WAKE_OVER_US) {
+        continue;
     }
     mark('q');
     clock_spin_us(config.quiet_us);

@@ -5,9 +5,11 @@
  * After a reset and after smp_open() it waits for its start-up IPI, asleep in
  * QEMU: it takes no lock and no time until smp_start().
  */
+#include "entry.h"
 #include "guest.h"
 #include "io.h"
 
+/* volatile: a device register */
 #define APIC_ICR (*(volatile uint32_t *)0xfee00300)
 #define ICR_ALL_BUT_SELF 0xc0000
 #define ICR_ASSERT 0x4000
@@ -17,12 +19,8 @@
 #define START_US 2000000
 #define SETTLE_US 200
 
-extern uint8_t ap_start[];
-
-static void (*volatile ap_job)(void);
-static volatile bool ap_alive;
-
-void ap_main(void);
+static void (*volatile ap_job)(void);   /* volatile: both vCPUs use it */
+static volatile bool ap_alive;          /* volatile: likewise */
 
 void ap_main(void)
 {

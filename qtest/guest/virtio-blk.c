@@ -63,14 +63,15 @@ static uint8_t queue[QUEUE_MAX * 16 + PAGE + QUEUE_MAX * 8 + PAGE]
     __attribute__((aligned(PAGE)));
 static uint8_t sector_data[SECTOR] __attribute__((aligned(SECTOR)));
 static RequestHeader header __attribute__((aligned(16)));
-static volatile uint8_t request_status;
+static volatile uint8_t request_status; /* volatile: the device writes it */
 
-static volatile Avail *avail;
-static volatile Used *used;
+static volatile Avail *avail;           /* volatile: the device reads it */
+static volatile Used *used;             /* volatile: the device writes it */
 static uint16_t queue_num;
 static uint32_t sectors;
 static uint32_t next_sector;
 
+/* volatile: some of what is described is */
 static void set_desc(int i, volatile void *addr, uint32_t len, uint16_t flags)
 {
     Desc *desc = (Desc *)queue + i;
@@ -107,10 +108,12 @@ void disk_open(void)
         (queue_num & (queue_num - 1))) {
         fail("the virtio-blk device has no usable queue");
     }
+    /* volatile: the device reads it */
     avail = (volatile Avail *)(queue + queue_num * sizeof(Desc));
     used_offset = queue_num * sizeof(Desc) + sizeof(Avail) +
                   queue_num * sizeof(uint16_t) + sizeof(uint16_t);
     used_offset = (used_offset + PAGE - 1) & -PAGE;
+    /* volatile: the device writes it */
     used = (volatile Used *)(queue + used_offset);
     avail->flags = AVAIL_NO_INTERRUPT;
     outl(DISK_PORTS + QUEUE_PFN, (uintptr_t)queue / PAGE);

@@ -285,14 +285,13 @@ static bool read_proc(pid_t tid, const char *name, char *buf, size_t size)
 static long sleeping_syscall(pid_t tid)
 {
     char buf[256];
-    char *end;
     long nr;
 
-    if (!tid || !read_proc(tid, "syscall", buf, sizeof(buf))) {
+    if (!tid || !read_proc(tid, "syscall", buf, sizeof(buf)) ||
+        sscanf(buf, "%ld", &nr) != 1) {
         return -1;
     }
-    nr = strtol(buf, &end, 10);
-    return end == buf ? -1 : nr;
+    return nr;
 }
 
 static bool is_poll_syscall(long nr)
@@ -324,6 +323,7 @@ static long long eventfd_count(int fd)
     char path[64];
     char buf[512];
     const char *p;
+    unsigned long long count;
     ssize_t n;
     int info;
 
@@ -339,7 +339,8 @@ static long long eventfd_count(int fd)
     }
     buf[n] = '\0';
     p = strstr(buf, "eventfd-count:");
-    return p ? (long long)strtoull(p + strlen("eventfd-count:"), NULL, 16) : -1;
+    return p && sscanf(p, "eventfd-count: %llx", &count) == 1 ? (long long)count
+                                                              : -1;
 }
 
 /* --- points -------------------------------------------------------------- */
@@ -812,7 +813,8 @@ void engine_mark(char mark)
 void engine_eventfd_created(int fd)
 {
     if (fd >= 0 && fd < MAX_FDS) {
-        atomic_store(&eventfd_order[fd], atomic_fetch_add(&eventfd_last, 1) + 1);
+        atomic_store(&eventfd_order[fd],
+                     atomic_fetch_add(&eventfd_last, 1) + 1);
         atomic_store(&active, log_fd >= 0);
     }
 }

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "fortified.h"
 #include "real.h"
 
 /*
@@ -52,31 +53,38 @@ static void *resolve(const char *name)
     return p;
 }
 
-#define REAL(ret, name, ...)                                            \
-    static ret (*real)(__VA_ARGS__);                                    \
-    if (!real) {                                                        \
-        real = (ret (*)(__VA_ARGS__))resolve(name);                     \
-    }
+/* The function that @real, a static pointer, points to at last */
+#define RESOLVE(real, name)                                             \
+    do {                                                                \
+        if (!(real)) {                                                  \
+            (real) = (__typeof__(real))resolve(name);                   \
+        }                                                               \
+    } while (0)
 
 /* --- for the engine itself ----------------------------------------------- */
 
 int real_mutex_lock(pthread_mutex_t *mutex)
 {
-    REAL(int, "pthread_mutex_lock", pthread_mutex_t *)
+    static __typeof__(&pthread_mutex_lock) real;
+
+    RESOLVE(real, "pthread_mutex_lock");
     return real(mutex);
 }
 
 int real_mutex_unlock(pthread_mutex_t *mutex)
 {
-    REAL(int, "pthread_mutex_unlock", pthread_mutex_t *)
+    static __typeof__(&pthread_mutex_unlock) real;
+
+    RESOLVE(real, "pthread_mutex_unlock");
     return real(mutex);
 }
 
 int real_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
                         const struct timespec *deadline)
 {
-    REAL(int, "pthread_cond_timedwait", pthread_cond_t *, pthread_mutex_t *,
-         const struct timespec *)
+    static __typeof__(&pthread_cond_timedwait) real;
+
+    RESOLVE(real, "pthread_cond_timedwait");
     return real(cond, mutex, deadline);
 }
 
@@ -113,45 +121,51 @@ static int64_t msec_ns(int timeout)
 int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
           const sigset_t *mask)
 {
-    REAL(int, "ppoll", struct pollfd *, nfds_t, const struct timespec *,
-         const sigset_t *)
+    static __typeof__(&ppoll) real;
+
+    RESOLVE(real, "ppoll");
     return AROUND_POLL(timespec_ns(ts), real(fds, n, ts, mask));
 }
 
 int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *ts,
-                const sigset_t *mask, size_t size);
-int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *ts,
                 const sigset_t *mask, size_t size)
 {
-    REAL(int, "__ppoll_chk", struct pollfd *, nfds_t, const struct timespec *,
-         const sigset_t *, size_t)
+    static __typeof__(&__ppoll_chk) real;
+
+    RESOLVE(real, "__ppoll_chk");
     return AROUND_POLL(timespec_ns(ts), real(fds, n, ts, mask, size));
 }
 
 int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
-    REAL(int, "poll", struct pollfd *, nfds_t, int)
+    static __typeof__(&poll) real;
+
+    RESOLVE(real, "poll");
     return AROUND_POLL(msec_ns(timeout), real(fds, n, timeout));
 }
 
-int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size)
 {
-    REAL(int, "__poll_chk", struct pollfd *, nfds_t, int, size_t)
+    static __typeof__(&__poll_chk) real;
+
+    RESOLVE(real, "__poll_chk");
     return AROUND_POLL(msec_ns(timeout), real(fds, n, timeout, size));
 }
 
 int epoll_wait(int epfd, struct epoll_event *ev, int max, int timeout)
 {
-    REAL(int, "epoll_wait", int, struct epoll_event *, int, int)
+    static __typeof__(&epoll_wait) real;
+
+    RESOLVE(real, "epoll_wait");
     return AROUND_POLL(msec_ns(timeout), real(epfd, ev, max, timeout));
 }
 
 int epoll_pwait(int epfd, struct epoll_event *ev, int max, int timeout,
                 const sigset_t *mask)
 {
-    REAL(int, "epoll_pwait", int, struct epoll_event *, int, int,
-         const sigset_t *)
+    static __typeof__(&epoll_pwait) real;
+
+    RESOLVE(real, "epoll_pwait");
     return AROUND_POLL(msec_ns(timeout), real(epfd, ev, max, timeout, mask));
 }
 
@@ -159,7 +173,9 @@ int epoll_pwait(int epfd, struct epoll_event *ev, int max, int timeout,
 
 int eventfd(unsigned int value, int flags)
 {
-    REAL(int, "eventfd", unsigned int, int)
+    static __typeof__(&eventfd) real;
+
+    RESOLVE(real, "eventfd");
     int fd = real(value, flags);
     int saved = errno;
 
@@ -204,7 +220,9 @@ static bool is_marks_file(int fd)
 
 int close(int fd)
 {
-    REAL(int, "close", int)
+    static __typeof__(&close) real;
+
+    RESOLVE(real, "close");
 
     engine_fd_closed(fd);
     if (fd >= 0 && fd < MAX_FDS) {
@@ -232,20 +250,25 @@ int close(int fd)
 
 ssize_t read(int fd, void *buf, size_t size)
 {
-    REAL(ssize_t, "read", int, void *, size_t)
+    static __typeof__(&read) real;
+
+    RESOLVE(real, "read");
     return AROUND_CLEAR(fd, real(fd, buf, size));
 }
 
-ssize_t __read_chk(int fd, void *buf, size_t size, size_t buf_size);
 ssize_t __read_chk(int fd, void *buf, size_t size, size_t buf_size)
 {
-    REAL(ssize_t, "__read_chk", int, void *, size_t, size_t)
+    static __typeof__(&__read_chk) real;
+
+    RESOLVE(real, "__read_chk");
     return AROUND_CLEAR(fd, real(fd, buf, size, buf_size));
 }
 
 ssize_t write(int fd, const void *buf, size_t size)
 {
-    REAL(ssize_t, "write", int, const void *, size_t)
+    static __typeof__(&write) real;
+
+    RESOLVE(real, "write");
     bool notifier = engine_is_eventfd(fd);
     ssize_t ret;
     int saved;
@@ -266,7 +289,9 @@ ssize_t write(int fd, const void *buf, size_t size)
 
 ssize_t writev(int fd, const struct iovec *iov, int n)
 {
-    REAL(ssize_t, "writev", int, const struct iovec *, int)
+    static __typeof__(&writev) real;
+
+    RESOLVE(real, "writev");
     ssize_t ret = real(fd, iov, n);
     int saved = errno;
 
@@ -297,36 +322,35 @@ ssize_t writev(int fd, const struct iovec *iov, int n)
     })
 
 #define PREAD(name, off)                                                \
-    ssize_t name(int fd, void *buf, size_t size, off offset);           \
     ssize_t name(int fd, void *buf, size_t size, off offset)            \
     {                                                                   \
-        REAL(ssize_t, #name, int, void *, size_t, off)                  \
+        static __typeof__(&name) real;                                  \
+        RESOLVE(real, #name);                                           \
         return AROUND_IO(fd, false, real(fd, buf, size, offset));       \
     }
 
 #define PWRITE(name, off)                                               \
-    ssize_t name(int fd, const void *buf, size_t size, off offset);     \
     ssize_t name(int fd, const void *buf, size_t size, off offset)      \
     {                                                                   \
-        REAL(ssize_t, #name, int, const void *, size_t, off)            \
+        static __typeof__(&name) real;                                  \
+        RESOLVE(real, #name);                                           \
         return AROUND_IO(fd, true, real(fd, buf, size, offset));        \
     }
 
 #define PIOV(name, off, is_write)                                       \
-    ssize_t name(int fd, const struct iovec *iov, int n, off offset);   \
     ssize_t name(int fd, const struct iovec *iov, int n, off offset)    \
     {                                                                   \
-        REAL(ssize_t, #name, int, const struct iovec *, int, off)       \
+        static __typeof__(&name) real;                                  \
+        RESOLVE(real, #name);                                           \
         return AROUND_IO(fd, is_write, real(fd, iov, n, offset));       \
     }
 
 #define PIOV2(name, off, is_write)                                      \
     ssize_t name(int fd, const struct iovec *iov, int n, off offset,    \
-                 int flags);                                            \
-    ssize_t name(int fd, const struct iovec *iov, int n, off offset,    \
                  int flags)                                             \
     {                                                                   \
-        REAL(ssize_t, #name, int, const struct iovec *, int, off, int)  \
+        static __typeof__(&name) real;                                  \
+        RESOLVE(real, #name);                                           \
         return AROUND_IO(fd, is_write, real(fd, iov, n, offset, flags)); \
     }
 
@@ -344,11 +368,11 @@ PIOV2(pwritev2, off_t, true)
 PIOV2(pwritev64v2, off64_t, true)
 
 ssize_t __pread64_chk(int fd, void *buf, size_t size, off64_t offset,
-                      size_t buf_size);
-ssize_t __pread64_chk(int fd, void *buf, size_t size, off64_t offset,
                       size_t buf_size)
 {
-    REAL(ssize_t, "__pread64_chk", int, void *, size_t, off64_t, size_t)
+    static __typeof__(&__pread64_chk) real;
+
+    RESOLVE(real, "__pread64_chk");
     return AROUND_IO(fd, false, real(fd, buf, size, offset, buf_size));
 }
 
@@ -366,7 +390,9 @@ int pthread_mutex_lock(pthread_mutex_t *mutex)
 
 int pthread_mutex_trylock(pthread_mutex_t *mutex)
 {
-    REAL(int, "pthread_mutex_trylock", pthread_mutex_t *)
+    static __typeof__(&pthread_mutex_trylock) real;
+
+    RESOLVE(real, "pthread_mutex_trylock");
     int ret = real(mutex);
 
     if (ret == 0) {
@@ -398,7 +424,9 @@ static bool held_with_mutex_free(pthread_mutex_t *mutex)
 
 int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
-    REAL(int, "pthread_cond_wait", pthread_cond_t *, pthread_mutex_t *)
+    static __typeof__(&pthread_cond_wait) real;
+
+    RESOLVE(real, "pthread_cond_wait");
 
     if (held_with_mutex_free(mutex)) {
         return 0;
@@ -419,7 +447,9 @@ int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
 
 int sem_wait(sem_t *sem)
 {
-    REAL(int, "sem_wait", sem_t *)
+    static __typeof__(&sem_wait) real;
+
+    RESOLVE(real, "sem_wait");
 
     engine_before_idle(NULL);
     return real(sem);
@@ -427,7 +457,9 @@ int sem_wait(sem_t *sem)
 
 int sem_timedwait(sem_t *sem, const struct timespec *deadline)
 {
-    REAL(int, "sem_timedwait", sem_t *, const struct timespec *)
+    static __typeof__(&sem_timedwait) real;
+
+    RESOLVE(real, "sem_timedwait");
 
     engine_before_idle(NULL);
     return real(sem, deadline);

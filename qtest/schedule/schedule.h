@@ -29,7 +29,7 @@ typedef enum Point {
     POINT_AFTER_IO,       /* has read or written it */
     POINT_AT_MARK,        /* the guest writes this mark; held at once */
     POINT_MARK,           /* the same; held once the BQL is free */
-    POINT_DONE,           /* after I/O: notifier written or, failing that, idle */
+    POINT_DONE,           /* after I/O: notifier written or else idle */
     POINT_IDLE,           /* waits on a condition variable or semaphore */
     POINT_ASLEEP,         /* the kernel has put it to sleep in a poll */
     POINT__MAX
