@@ -120,11 +120,13 @@ static void look_at_fds(Judge *j, Look *look, const Context *context)
 {
     for (guint i = 0; context && i < context->handlers->len; i++) {
         const Handler *h = &g_array_index(context->handlers, Handler, i);
+        g_autofree char *link = target_fd_link(j->t, h->fd);
         struct pollfd pfd;
 
-        /* its own notifier is only the messenger */
+        /* its own notifier is only the messenger; signals would be ours */
         if (h->fd == context->notifier_fd || h->fd == context->source_fd ||
-            !(h->events & (POLLIN | POLLOUT))) {
+            !(h->events & (POLLIN | POLLOUT)) || !link ||
+            strstr(link, "[signalfd]")) {
             continue;
         }
         pfd.fd = target_take_fd(j->t, h->fd);
@@ -133,11 +135,9 @@ static void look_at_fds(Judge *j, Look *look, const Context *context)
             continue;
         }
         if (poll(&pfd, 1, 0) == 1 && pfd.revents & pfd.events) {
-            g_autofree char *link = target_fd_link(j->t, h->fd);
-
             add_work(look, g_strdup_printf("fd %d", h->fd),
                      g_strdup_printf("fd %d (%s) is ready and has a handler",
-                                     h->fd, link ? link : "?"));
+                                     h->fd, link));
         }
         close(pfd.fd);
     }
