@@ -6,7 +6,7 @@
  * between making its work visible and writing the event notifier.  With "write
  * once" the others rely on it meanwhile: they do not write.
  *
- * Kept always: held-spin held-clear
+ * Kept always: held-spin held-clear held-leftover
  * Kept always: held-clear-source
  * Kept always (posix): held-write held-after
  * Kept since split: held-clear-poll
@@ -273,6 +273,57 @@ static void test_held_clear_poll(void)
 {
     park_run_any(poll_held_clear_poll);
 }
+
+/*
+ * The notifier of aio_poll() is written when nobody is in aio_poll() any more.
+ * That is no business of the main loop; the next aio_poll() clears it.
+ *
+ *   main loop               temporary waiter            worker
+ *   [parked]                aio_poll():
+ *                             notify_me += 2
+ *                                                       aio_notify():
+ *                                                         notify_me is 3
+ *                             poll: another event         [held]
+ *                             notify_me -= 2
+ *                                               ---->     writes for both
+ *   [go on]         <----
+ *   wakes up once
+ */
+static void clear_cb(EventNotifier *e)
+{
+    event_notifier_test_and_clear(e);
+}
+
+static void a_and_other_before_poll(void)
+{
+    park_start_worker(&worker, notify_held);
+    park_wait(&held);
+    event_notifier_set(&other);
+}
+
+static void poll_held_leftover(void)
+{
+    park_before_poll = a_and_other_before_poll;
+    aio_poll(park_ctx, true);
+    a_goes_on();
+}
+
+static void test_held_leftover(void)
+{
+    int i;
+
+    event_notifier_init(&other, false);
+    park_watch(&other, clear_cb);
+    for (i = 0; i < 3; i++) {
+        park_run_any(poll_held_leftover);
+        g_assert_cmpint(park_flush(), <=, 2);
+    }
+    while (aio_poll(park_ctx, false)) {
+        /* Do nothing */
+    }
+    park_unwatch(&other);
+    event_notifier_cleanup(&other);
+}
 #endif
 
 int main(int argc, char **argv)
@@ -289,6 +340,7 @@ int main(int argc, char **argv)
     g_test_add_func("/aio-wakeup/held-clear", test_held_clear);
     g_test_add_func("/aio-wakeup/held-clear-source", test_held_clear_source);
     g_test_add_func("/aio-wakeup/held-clear-poll", test_held_clear_poll);
+    g_test_add_func("/aio-wakeup/held-leftover", test_held_leftover);
 #endif
     return park_run_tests();
 }

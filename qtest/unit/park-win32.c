@@ -35,6 +35,11 @@ static void run_once(void (**hook)(void))
     }
 }
 
+/* What is behind the three pointers */
+typedef BOOL WINAPI EventFunc(HANDLE event);
+typedef DWORD WINAPI WaitFunc(DWORD n, void *const *events, BOOL all,
+                              DWORD timeout);
+
 static void *real(const char *name)
 {
     void *func = GetProcAddress(GetModuleHandle("kernel32.dll"), name);
@@ -45,7 +50,7 @@ static void *real(const char *name)
 
 static BOOL WINAPI set_event(HANDLE event)
 {
-    BOOL (WINAPI *func)(HANDLE) = real("SetEvent");
+    EventFunc *func = real("SetEvent");
 
     qatomic_inc(&calls.writes);
     run_once(&park_before_write);
@@ -54,18 +59,17 @@ static BOOL WINAPI set_event(HANDLE event)
 
 static BOOL WINAPI reset_event(HANDLE event)
 {
-    BOOL (WINAPI *func)(HANDLE) = real("ResetEvent");
+    EventFunc *func = real("ResetEvent");
 
     qatomic_inc(&calls.reads);
     run_once(&park_before_read);
     return func(event);
 }
 
-static DWORD WINAPI wait_for(DWORD n, const HANDLE *events, BOOL all,
+static DWORD WINAPI wait_for(DWORD n, void *const *events, BOOL all,
                              DWORD timeout)
 {
-    DWORD (WINAPI *func)(DWORD, const HANDLE *, BOOL, DWORD) =
-        real("WaitForMultipleObjects");
+    WaitFunc *func = real("WaitForMultipleObjects");
 
     qatomic_inc(&calls.polls);
     if (timeout) {
@@ -74,7 +78,6 @@ static DWORD WINAPI wait_for(DWORD n, const HANDLE *events, BOOL all,
     return func(n, events, all, timeout);
 }
 
-BOOL (WINAPI *__imp_SetEvent)(HANDLE) = set_event;
-BOOL (WINAPI *__imp_ResetEvent)(HANDLE) = reset_event;
-DWORD (WINAPI *__imp_WaitForMultipleObjects)(DWORD, const HANDLE *, BOOL,
-                                             DWORD) = wait_for;
+EventFunc *__imp_SetEvent = set_event;
+EventFunc *__imp_ResetEvent = reset_event;
+WaitFunc *__imp_WaitForMultipleObjects = wait_for;

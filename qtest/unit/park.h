@@ -67,7 +67,7 @@ void park_in_worker(void (*func)(void));
 void park_start_worker(QemuThread *thread, void (*func)(void));
 void park_join_worker(QemuThread *thread);
 
-/* Wait for @sem; nothing may ever have to be waited for longer than the bound */
+/* Wait for @sem, which must come within the bound */
 void park_wait(QemuSemaphore *sem);
 
 /* Poll @e in the main AioContext; it has no io_poll callback */
