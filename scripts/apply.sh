@@ -3,11 +3,13 @@
 #
 # Puts the fix series on a QEMU tree, or takes it off: all of it or nothing.
 #
-# usage: apply.sh --tree DIR [--upto N] [--dry-run] [--reverse]
+# usage: apply.sh --tree DIR [--upto N | --with-tests] [--dry-run] [--reverse]
 #
 #   --tree DIR   the QEMU tree that is changed
 #   --upto N     so that the tree has the first N patches; with --reverse, so
 #                that N stay
+#   --with-tests also the qtest and the iotest that boot a guest, as the last
+#                patches (see with-tests.sh); --reverse takes them off, too
 #   --dry-run    only say what would be done
 #   --reverse    take the series off
 #   --with HOW   git, quilt or patch, instead of what the tree suggests
@@ -62,6 +64,7 @@ with_patch() {
     while read -r file; do
         if [ ! -e "$after/$file" ]; then
             rm -f "$tree/$file"
+            (cd "$tree" && rmdir -p --ignore-fail-on-non-empty "$(dirname "$file")" 2>/dev/null) || :
         elif ! cmp -s "$after/$file" "$tree/$file"; then
             mkdir -p "$(dirname "$tree/$file")"
             cp "$after/$file" "$tree/$file"
@@ -172,6 +175,7 @@ tree=
 upto=
 dry=no
 reverse=no
+with_tests=no
 how=
 while [ $# -gt 0 ]; do
     case $1 in
@@ -179,6 +183,7 @@ while [ $# -gt 0 ]; do
     --tree) tree=$(value_of "$@"); shift ;;
     --upto) upto=$(value_of "$@"); shift ;;
     --with) how=$(value_of "$@"); shift ;;
+    --with-tests) with_tests=yes ;;
     --dry-run) dry=yes ;;
     --reverse) reverse=yes ;;
     *) die "unknown word $1" ;;
@@ -187,6 +192,7 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$tree" ] || die "which tree? --tree DIR"
 [[ -z $upto || $upto =~ ^[0-9]+$ ]] || die "--upto takes a number of patches, not '$upto'"
+[[ $with_tests = no || -z $upto ]] || die "--with-tests comes after the whole series, so --upto cannot be given as well"
 must_be_qemu "$tree"
 tree=$(cd "$tree" && pwd -P)
 need_commands "applying the series" patch=patch
@@ -212,6 +218,13 @@ if [ -n "$note" ]; then
     say "$tree is of generation $generation. $note Nothing was changed."
     exit 0
 fi
+mkdir -p "$BUILD"
+work=$(mktemp -d "$BUILD/apply.XXXXXX")
+at_end "$work"
+if [ "$with_tests" = yes ] || [ -e "$tree/tests/qtest/aio-wakeup-test.c" ]; then
+    "$SCRIPTS/with-tests.sh" --tree "$tree" "$work/tests"
+    series_extra=("$work"/tests/*.patch)
+fi
 mapfile -t all < <(series_patches "$generation")
 have=$(series_state "$tree" "$generation")
 if [ "$reverse" = yes ]; then
@@ -227,9 +240,6 @@ fi
 [ ! "$how" = quilt ] || quilt_is_ready
 [ -w "$tree" ] || cannot "$tree cannot be written to"
 
-mkdir -p "$BUILD"
-work=$(mktemp -d "$BUILD/apply.XXXXXX")
-at_end "$work"
 after=$work/after
 before=$work/before
 try_series "$tree" "$generation" "$have" "$upto" "$after"

@@ -6,6 +6,8 @@
 # copies of the files that they touch.  No fuzz is allowed: a hunk fits or not.
 
 PATCHES=${AIO_WAKEUP_PATCHES:-$ROOT/patches}
+# more patches at the end of every series: with-tests.sh makes them
+series_extra=()
 
 must_be_qemu() {
     [ -d "$1" ] || die "there is no folder $1"
@@ -88,6 +90,7 @@ series_patches() {
         *) printf '%s\n' "$PATCHES/$1/$name" ;;
         esac
     done <"$PATCHES/$1/series"
+    [ ${#series_extra[@]} -eq 0 ] || printf '%s\n' "${series_extra[@]}"
 }
 
 series_length() { series_patches "$1" | wc -l; }
