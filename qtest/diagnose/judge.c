@@ -308,6 +308,10 @@ static void describe_notifier(Judge *j, const Activity *main)
     d->notified = c->notified;
     d->notifier_count = c->notifier_count;
     d->wake_fd = c->source_fd >= 0 ? c->source_fd : c->notifier_fd;
+    if (j->last.iohandler) {
+        d->iohandler_fd = j->last.iohandler->source_fd >= 0 ?
+            j->last.iohandler->source_fd : j->last.iohandler->notifier_fd;
+    }
     g_string_append_printf(text, "fd %d", c->notifier_fd);
     if (c->notifier_count >= 0) {
         g_string_append_printf(text, ", eventfd-count %" G_GINT64_FORMAT,
@@ -510,7 +514,7 @@ static Diagnosis *diagnosis_new(void)
     d->pending = g_ptr_array_new_with_free_func(g_free);
     d->threads = g_ptr_array_new_with_free_func(g_free);
     d->timeout_ms = d->still_ms = -1;
-    d->wake_fd = -1;
+    d->wake_fd = d->iohandler_fd = -1;
     d->notify_me = d->notified = d->notifier_count = -1;
     return d;
 }

@@ -38,7 +38,8 @@ typedef struct Diagnosis {
     gint64 still_ms;            /* its thread has not run for so long; or -1 */
     bool asleep;                /* the main loop, in poll */
     bool ring;                  /* it polls an io_uring */
-    int wake_fd;                /* that the main loop's sleep depends on */
+    int wake_fd;                /* notifier that the main loop waits for */
+    int iohandler_fd;           /* of the context that nobody else polls; -1 */
     gint64 notify_me, notified, notifier_count;     /* -1: not known */
     char *woken;                /* of --wake: what was done, or NULL */
     bool freed;

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Two ways to wake a main loop from outside.  A write to its event notifier is
- * what aio_notify does; a spurious one is harmless.  SIGALRM reaches QEMU
- * through a signalfd that its main loop watches, and has no handler: nothing
- * but an iteration of the main loop comes of it.  It is sent only when every
- * thread blocks it, or it would end the process.
+ * Three ways to wake a main loop from outside; the next one is taken when one
+ * had no effect.
+ *
+ * A write to its event notifier is what aio_notify does; a spurious one is
+ * harmless.  Since 10.2 it has no effect when the io_uring's poll on it is not
+ * armed.  The same for the context of the main loop's other file descriptors,
+ * which no other thread polls: that poll is always armed while it sleeps.
+ * SIGALRM reaches QEMU through a signalfd that its main loop watches, and has
+ * no handler: nothing but an iteration of the main loop comes of it.  It is
+ * sent only when every thread blocks it, or it would end the process.
  */
 #include <errno.h>
 #include <signal.h>
@@ -89,20 +94,23 @@ static int write_notifier(int pidfd, int number)
     return ret;
 }
 
-static bool try_write(Diagnosis *d, int pidfd, GString *text)
+static bool try_write(Diagnosis *d, int pidfd, int fd, const char *what,
+                      GString *text)
 {
     guint64 before = main_progress(d->pid);
-    int ret = write_notifier(pidfd, d->wake_fd);
+    int ret = fd < 0 ? EBADF : write_notifier(pidfd, fd);
 
+    if (text->len) {
+        g_string_append(text, "; ");
+    }
     if (ret) {
-        g_string_append_printf(text, "the notifier (fd %d) could not be "
-                               "written: %s%s", d->wake_fd, g_strerror(ret),
-                               ret == ENOSYS ? " (Linux 5.6 or later is "
-                               "needed)" : "");
+        g_string_append_printf(text, "%s (fd %d) could not be written: %s%s",
+                               what, fd, g_strerror(ret), ret == ENOSYS ?
+                               " (Linux 5.6 or later is needed)" : "");
         return false;
     }
     d->freed = has_moved(d->pid, before);
-    g_string_append_printf(text, "wrote the notifier (fd %d): %s", d->wake_fd,
+    g_string_append_printf(text, "wrote %s (fd %d): %s", what, fd,
                            d->freed ? "the main loop runs" : "no effect");
     return d->freed;
 }
@@ -131,7 +139,9 @@ void wake(Diagnosis *d)
     if (pidfd < 0) {
         g_string_printf(text, "pidfd_open: %s", g_strerror(errno));
     } else {
-        if (!try_write(d, pidfd, text)) {
+        if (!try_write(d, pidfd, d->wake_fd, "the notifier", text) &&
+            !try_write(d, pidfd, d->iohandler_fd, "io-handler's notifier",
+                       text)) {
             try_signal(d, pidfd, text);
         }
         close(pidfd);
