@@ -140,6 +140,16 @@ options() {
     printf '%s\n' ${AIO_WAKEUP_CONFIGURE:-}
 }
 
+# A tree may want a newer meson than the machine has, each time ninja runs, too.
+find_meson() {
+    local wanted modules
+    [ -e "$set/src/pythondeps.toml" ] || return 0
+    wanted=$(sed -n 's/^meson = .*accepted = ">=\([0-9.]*\)".*/\1/p' "$set/src/pythondeps.toml" | head -n 1)
+    [ -n "$wanted" ] || return 0
+    modules=$("$SCRIPTS/meson.sh" "$wanted")
+    [ -z "$modules" ] || export PYTHONPATH=$modules
+}
+
 configure() {
     rm -rf "$work/build"
     mkdir -p "$work/build" && cd "$work/build" && "../src/configure" "$@"
@@ -258,6 +268,7 @@ with=$(basename "$program" .c)
 [ -z "$program" ] || ! cmp -s "$program" "$dir/$with.c" || program=
 if [ ${#missing[@]} -gt 0 ] || [ -n "$program" ]; then
     mkdir -p "$work"
+    find_meson
     [ "$(cat "$work/holds" 2>/dev/null || :)" = "$key" ] || fill_work
     if [ "$(cat "$work/configured" 2>/dev/null || :)" != "$state" ]; then
         need_space "$work" 500 "a build of QEMU"
