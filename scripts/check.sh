@@ -5,7 +5,7 @@
 #
 # usage: check.sh [--only SUITE]... [--tree DIR]...
 #
-#   --only SUITE   one of: shell scripts module series unit verdict wrong diagnose models
+#   --only SUITE   one of: shell scripts module series unit qtest iotest verdict wrong diagnose models
 #   --tree DIR     in the suite series: this QEMU tree, too, for a generation that
 #                  no source package has (2.3 to 2.4-rc1)
 #
@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit verdict wrong diagnose models)
+[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit qtest iotest verdict wrong diagnose models)
 
 take_build_folder
 guarded "$SCRIPTS/packages.sh" check
@@ -168,7 +168,15 @@ series_on() {
         else
             result not "checkpatch $patch" "$(grep -m 1 -E '^(ERROR|WARNING)' "$log/checkpatch")"
         fi
-    done < <(series_patches "$generation")
+    done < <(series_patches "$generation"; with_tests_of "$2")
+}
+
+# usage: with_tests_of TREE: the patches that put our cases into it, one a line
+with_tests_of() {
+    local made=$BUILD/with-tests
+    [ -f "$1/tests/qtest/meson.build" ] || return 0
+    rm -rf "$made"
+    "$SCRIPTS/with-tests.sh" --tree "$1" "$made" && printf '%s\n' "$made"/*.patch
 }
 
 # Every series that can be checked: on the present source package of its release,
@@ -199,6 +207,23 @@ suite_unit() {
         for test in "${tests[@]}"; do
             tap "$variant $test" "$log/$variant-$test.tap" "$built/tests/unit/$test" --tap -k
         done
+    done
+}
+
+# Cases with a guest: each judged by what the tree must show.
+suite_qtest() {
+    local variant
+    for variant in patched stock; do
+        build "$variant" qemu-system-x86_64 qemu-img || continue
+        tap "$variant qtest" "$log/$variant-qtest.tap" "$SCRIPTS/qtest.sh" --variant "$variant"
+    done
+}
+
+suite_iotest() {
+    local variant
+    for variant in patched stock; do
+        build "$variant" qemu-system-x86_64 qemu-img qemu-io || continue
+        tap "$variant iotest" "$log/$variant-iotest.tap" "$SCRIPTS/iotest.sh" --variant "$variant"
     done
 }
 
