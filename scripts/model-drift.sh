@@ -9,7 +9,7 @@
 #   scripts/model-drift.sh TREE [VARIANT]
 #
 # VARIANT is one of docs/aio_wakeup.promela; without it, it is found from the
-# tree's content: 2015-late, 2015-early, 2015-accept, 2020, p1, p2, p3.
+# tree's content.
 # The table of statements is at the end of that file.
 #
 # Exit status: 0 the same, 1 a difference (each is printed), 2 wrong use,
@@ -39,9 +39,10 @@ fi
 has() { grep -qF -- "$2" "$sources/$1"; }
 if [ -z "$variant" ]; then
     if [ $generation = old ]; then
-        has async.c 'ctx->notify_me' ||
-            { echo "model-drift.sh: $tree is older than notify_me; only later trees can be compared" >&2; exit 2; }
+        has async.c 'ctx->notify_me' || has async.c 'ctx->dispatching' ||
+            { echo "model-drift.sh: $tree is older than ctx->dispatching; only later trees can be compared" >&2; exit 2; }
         variant=2015-late
+        ! has async.c 'ctx->dispatching' || variant=2014
         ! has aio-posix.c 'event_notifier_test_and_clear(&ctx->notifier)' || variant=2015-early
         ! has async.c 'ctx->notified' || variant=2015-accept
     else
@@ -49,6 +50,19 @@ if [ -z "$variant" ]; then
         ! has aio-posix.c 'aio_clear_notifier(' || variant=p1
         ! has async.c 'source_notifier' || variant=p2
         ! has async.c '&ctx->notifier_set' || variant=p3
+        # the main loop polls an io_uring; the body of one function each
+        if has fdmon-io_uring.c 'gsource_prepare'; then
+            in_function() { sed -n "/^[a-z ]*[ *]$2(/,/^}/p" "$sources/$1" | grep -qF -- "$3"; }
+            [[ $variant == p? ]] || {
+                variant=ring
+                ! in_function aio-posix.c aio_poll 'gsource_prepare(ctx)' || variant=submit
+                ! in_function fdmon-io_uring.c process_cqe_aio_handler ECANCELED || variant=canceled
+                ! in_function fdmon-io_uring.c fdmon_io_uring_add_sqe 'aio_notify(ctx)' || {
+                    [ $variant = ring ] && variant=posted || variant=notify
+                }
+            }
+            variant=10.2-$variant
+        fi
     fi
 fi
 

@@ -13,6 +13,7 @@
 #   twice        an event notifier is written although it is readable
 #   blocked      a notifier that does not go on silences the others
 #   unlocked     a precondition is violated (notify_me without its lock)
+#   unarmed      io_uring: the main loop sleeps, and what is queued is not submitted
 #   unfinished   out of time, memory or depth
 #   broken       spin or the compiler does not take the model
 # With MODEL_TRAILS=FOLDER the trail of a violation is left there.
@@ -37,7 +38,7 @@ if [ "$(basename "$file")" = aio_wakeup.promela ]; then
 fi
 compile=(-DSAFETY) check=(-E)
 case $property in
-bh | rearm | sockets | cost | held) define+=("-D${property^^}") ;;
+bh | rearm | sockets | cost | held | armed) define+=("-D${property^^}") ;;
 weak | all) ;;
 livelock) compile=(-DNP) check+=(-l) ;;
 livelock-fair) compile=(-DNP) check+=(-l -f) ;;
@@ -64,6 +65,7 @@ if spin -a "${define[@]}" "$file" >spin.log 2>&1 &&
     elif grep -q 'assertion violated' pan.log; then
         case $(grep -m1 'assertion violated' pan.log) in
         *bql* | *'me>='* | *'me<='*) found=unlocked ;;
+        *sqe*) found=unarmed ;;
         *event*) found=twice ;;
         *told*) found=blocked ;;
         *) found=lost ;;
