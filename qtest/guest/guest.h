@@ -24,11 +24,17 @@ typedef struct GuestConfig {
     uint32_t rounds;        /* 0: for ever */
     uint32_t patience_ms;   /* 0: nothing ever comes, a test of the reports */
     uint32_t quiet_us;
-    uint32_t flags;         /* GUEST_NOTES */
+    uint32_t flags;         /* GUEST_NOTES and others */
 } GuestConfig;
 
 /* "note <text>" lines, for people, are wanted. */
 #define GUEST_NOTES 1
+
+/* idle: the PIT ticks, 18.2 times a second. */
+#define GUEST_TICKS 2
+
+/* iops: how many reads are under way at a time; 0 stands for 1. */
+#define GUEST_DEPTH(flags) ((flags) >> 8 & 0xff)
 
 /* volatile: it is changed in the image, unknown to the compiler */
 extern volatile const GuestConfig config
@@ -105,6 +111,12 @@ void power_reset(void);
 void disk_open(void);
 void disk_read(void);
 
+/* The same with @n reads of one sector in one go, 32 under way at most. */
+void disk_reads(unsigned n);
+
+/* How many reads have not completed. */
+unsigned disk_pending(void);
+
 /* Have all reads completed? */
 bool disk_idle(void);
 
@@ -120,6 +132,7 @@ bool flash_refused(void);
 /* pit.c: channel 0, one shot; it never ticks by itself */
 void pit_quiet(void);
 void pit_shot_us(uint32_t us);
+void pit_tick(void);
 
 /* rtc.c: so that this one does not tick either */
 void rtc_stop(void);

@@ -126,14 +126,26 @@ void disk_open(void)
          STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_DRIVER_OK);
 }
 
-void disk_read(void)
+void disk_reads(unsigned n)
 {
     header.sector = next_sector++ % sectors;
-    avail->ring[avail->idx & (queue_num - 1)] = 0;
+    for (unsigned i = 0; i < n; i++) {
+        avail->ring[(avail->idx + i) & (queue_num - 1)] = 0;
+    }
     barrier();
-    avail->idx++;
+    avail->idx += n;
     barrier();
     outw(DISK_PORTS + QUEUE_NOTIFY, 0);
+}
+
+void disk_read(void)
+{
+    disk_reads(1);
+}
+
+unsigned disk_pending(void)
+{
+    return (uint16_t)(avail->idx - used->idx);
 }
 
 bool disk_idle(void)
