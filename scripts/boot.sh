@@ -346,7 +346,7 @@ read -r rounds stalls longest < <(guest_lines | awk -v stall=$STALL_US '
     /^round [0-9]+ kept us/ { n++; stalls += $5 > stall; if ($5 > most) most = $5 }
     END { printf "%d %d %d\n", n, stalls, most / 1000 }')
 polls=$(sed -n 's/^counts .*waiter-clears=\([0-9]*\) waiter-polls=\([0-9]*\).*/\1 \2/p' "$dir/log" 2>/dev/null |
-    awk '{ n = $1 > $2 ? $1 : $2; if (n > most) most = n } END { if (NR) print most }')
+    awk '{ n = $1 > $2 ? $1 : $2; if (n > most) most = n } END { if (NR) print most }') || :
 printf '%s\t%d.%d\t%d.%02d\t%s\t%s\t%s\t%s\t%s\n' "$outcome" $((seconds / 1000000)) $((seconds / 100000 % 10)) \
     $((ticks / 100)) $((ticks % 100)) "$rounds" "$stalls" "$longest" "${polls:--}" "$(tr '\t' ' ' <<<"${note:--}")"
 [ -z "$keep" ] || { mkdir -p "$keep" && cp -r "$dir/." "$keep/"; }

@@ -125,15 +125,15 @@ shard() {
     [ -n "$command" ] || [ -z "$limit" ] || words+=(--limit "$limit")
     # shellcheck disable=SC2206
     [ -n "$command" ] || words+=($stress $slow_main)
-    printf 'AIO_WAKEUP_BUILD=%q AIO_WAKEUP_HOLDS=%q SOAK_KEY={} %q --shard {} ' "$BUILD" "$BUILD" "$SCRIPTS/soak.sh"
+    printf 'AIO_WAKEUP_BUILD=%q AIO_WAKEUP_HOLDS=%q %q --shard {} ' "$BUILD" "$BUILD" "$SCRIPTS/soak.sh"
     printf '%q ' "${#binaries[@]}" "${binaries[@]}" "${words[@]}"
 }
 
 # usage: run_shard KEY N BINARY... COMMAND...: one boot, one line
 run_shard() {
-    local key=$1 n=$2 binary line status=0 out
+    local key=$1 n=$2 index=${1%%.*} binary line status=0 out
     shift 2
-    binary=${!key%%.*}
+    binary=${!index}
     shift "$n"
     out=$(mktemp)
     at_end "$out"
@@ -151,12 +151,12 @@ run_all() {
     done
     # --will-cite: its request for a citation is in docs/reproduce.md
     parallel --will-cite --line-buffer --halt soon,fail=3 --termseq TERM,5000,KILL \
-        ${jobs:+--jobs "$jobs"} "${logins[@]}" "$(shard)" <"$journal/todo" 2>"$journal/errors" {journal_lock}>&-
+        ${jobs:+--jobs "$jobs"} "${logins[@]}" "$(shard)" <"$journal/todo" 2>"$journal/errors"
 }
 
 soak() {
     local line deadline=$((began + for_seconds)) stop=no
-    exec {lines}< <(exec {journal_lock}>&-; echo "$BASHPID"; run_all; echo "status $?")
+    exec {lines}< <(exec {journal_lock}>&-; echo "$BASHPID"; ended=0; run_all || ended=$?; echo "status $ended")
     read -r -u "$lines" runner
     while read -r -u "$lines" line; do
         case $line in
@@ -242,13 +242,14 @@ stats='
 
 plot() {
     local i lines='' of='' file=$journal/journal.tsv
+    grep -q $'^[^\t]*\t[^\t]*\t[^\t]*\t[^\t]*\tok\t' "$file" || return 0
     command -v gnuplot >/dev/null || { say "no plot: gnuplot is missing; install it with: apt-get install gnuplot-nox"; return; }
     for i in "${!binaries[@]}"; do
         of="strcol(1)[1:strstrt(strcol(1),'.')-1] eq '$((i + 1))' && strcol(5) eq 'ok'"
         lines+="'$file' using 0:($of ? \$6 : NaN) with points pt 7 ps 0.4 title '$((i + 1)): $(tr -d "'" <<<"${binaries[i]}")', "
     done
     lines+="'$file' using 0:(strcol(5) eq 'hang' || strcol(5) eq 'stuck' ? \$6 : NaN) with points pt 2 ps 1.2 lc rgb 'red' title 'hang'"
-    if gnuplot >/dev/null 2>"$journal/errors" <<EOT
+    if gnuplot >/dev/null 2>"$journal/errors-plot" <<EOT
 set terminal svg size 900,420 noenhanced
 set output '$journal/times.svg.new'
 set datafile separator '\t'
@@ -263,7 +264,7 @@ EOT
         say "boot times: $journal/times.svg"
     else
         rm -f "$journal/times.svg.new"
-        say "no plot: $(grep -m 1 . "$journal/errors" || echo gnuplot failed)"
+        say "no plot: $(grep -m 1 . "$journal/errors-plot" || echo gnuplot failed)"
     fi
 }
 
@@ -341,7 +342,7 @@ summary
 plot
 if [ "$finished" -lt "$wanted" ]; then
     if [ "$status" -ne 0 ]; then
-        cannot "$((wanted - finished)) boots could not be made: $(tail -n 1 "$journal/errors")"
+        cannot "$((wanted - finished)) boots could not be made: $(grep -v '^parallel:\|^AIO_WAKEUP_BUILD' "$journal/errors" | tail -n 1 || :)"
     fi
     say "$((wanted - finished)) boots are left; the same command goes on"
 fi
