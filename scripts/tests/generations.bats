@@ -119,13 +119,3 @@ changed() { sed '1,/^---$/d' "$1" | grep -E '^[-+]' | grep -vE '^(---|\+\+\+) ';
     done
     [ "$count" -ge 12 ]
 }
-
-@test "the model that the series of 2015 bring is docs/aio_notify_bug.promela" {
-    for series in 2.3 2.4-rc1 2.4-eabc977973; do
-        # what is about this repository alone stays here
-        diff <(sed '/^ \* In this repository only/,/^ \*\//{/^ \*\//!d}' "$top/docs/aio_notify_bug.promela" |
-                sed -e ':a' -e '/^ \*$/{N;s,^ \*\n \*/, */,;}') \
-            <(sed -n '/^+++ b\/docs\/aio_notify_bug/,/^diff /{/^+[^+]/s/^+//p;/^+$/s/^+//p}' \
-                "$top/patches/$series"/*-document-*.patch)
-    done
-}
