@@ -9,6 +9,8 @@
 #   ./build.sh verdict [BIN]  is this QEMU affected?  (no QEMU source, no root)
 #   ./build.sh apply --tree DIR [--upto N] [--dry-run] [--reverse]
 #                             put the series on a QEMU tree, or take it off
+#   ./build.sh libguestfs     the original hang: libguestfs, UEFI variables in flash
+#   ./build.sh soak [BIN...]  many such boots, resumable, on many hosts
 #   ./build.sh generations    which QEMU is affected, and which series it takes
 #   ./build.sh clean          remove what was built; --cache: the downloads too
 #

@@ -5,7 +5,7 @@
 #
 # usage: check.sh [--only SUITE]... [--tree DIR]...
 #
-#   --only SUITE   one of: shell scripts module series unit qtest iotest verdict wrong diagnose models
+#   --only SUITE   one of: shell scripts module series unit qtest iotest verdict wrong diagnose boot models
 #   --tree DIR     in the suite series: this QEMU tree, too, for a generation that
 #                  no source package has (2.3 to 2.4-rc1)
 #
@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit qtest iotest verdict wrong diagnose models)
+[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit qtest iotest verdict wrong diagnose boot models)
 
 take_build_folder
 guarded "$SCRIPTS/packages.sh" check
@@ -264,6 +264,16 @@ suite_diagnose() {
     tap "diagnose and watch" "$log/diagnose.tap" env -u AIO_WAKEUP_HOLDS \
         AIO_WAKEUP_CHECK_BUILD="$BUILD" DIAGNOSE_PATCHED="$patched" \
         bats --jobs 4 --tap "$ROOT/qtest/diagnose"
+}
+
+# A boot of UEFI and Debian's kernel under a schedule, on a QEMU of each kind.
+suite_boot() {
+    local variant want=1
+    for variant in stock patched; do
+        ! build "$variant" || expect "$want" "a forced UEFI boot on the $variant build ends with status $want" \
+            "$log/boot-$variant" "$SCRIPTS/libguestfs.sh" --mode forced-uefi "$built/qemu-system-x86_64"
+        want=0
+    done
 }
 
 # models.sh ends with "N verdicts, M not as expected"; each is a case.

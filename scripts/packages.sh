@@ -6,7 +6,8 @@
 #
 # usage: packages.sh [--list] JOB...
 #
-#   JOB      verdict, main or check, each includes the one before it; windows
+#   JOB      verdict, main or check, each includes the one before it; windows;
+#            libguestfs (for soak, too)
 #   --list   only print the missing ones, one a line
 #
 # As root the packages are installed; otherwise the one command that does so is
@@ -28,6 +29,7 @@ wanted() {
         wanted main
         echo git quilt bats shellcheck procps perl
         echo gdb strace # diagnose
+        echo ovmf cpio kmod # a boot of UEFI
         echo spin parallel bsdextrautils # the models
         ;;
     windows)
@@ -37,7 +39,13 @@ wanted() {
         # what QEMU's own build needs besides, and glib's: native
         echo gcc libc6-dev libglib2.0-dev
         ;;
-    *) die "unknown job '$1'; one of verdict, main, check, windows" ;;
+    libguestfs)
+        wanted verdict
+        echo qemu-system-x86 qemu-system-arm ovmf qemu-efi-aarch64
+        echo guestfish supermin udev kmod cpio # udev: for the appliance
+        echo util-linux procps parallel gnuplot-nox stress-ng
+        ;;
+    *) die "unknown job '$1'; one of verdict, main, check, windows, libguestfs" ;;
     esac
 }
 
@@ -70,7 +78,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#jobs[@]} -gt 0 ] || die "which job? verdict, main, check or windows"
+[ ${#jobs[@]} -gt 0 ] || die "which job? verdict, main, check, windows or libguestfs"
 
 command -v dpkg-query >/dev/null ||
     cannot "this is not a Debian system: install by hand what README.md names"
@@ -79,6 +87,11 @@ mapfile -t lacking < <(missing "${names[@]}" | sort -u)
 if [ "$list" = yes ]; then
     [ ${#lacking[@]} -eq 0 ] || printf '%s\n' "${lacking[@]}"
     exit 0
+fi
+# supermin wants this folder, whatever kernel it is told to take
+if [[ " ${jobs[*]} " == *" libguestfs "* && ! -d /lib/modules && $(id -u) -eq 0 ]]; then
+    say "making the folder /lib/modules, which no package of a kernel has made"
+    mkdir -p /lib/modules
 fi
 [ ${#lacking[@]} -gt 0 ] || exit 0
 
