@@ -103,6 +103,22 @@ made_up() {
     [[ $output == *"nearest is 2.4-eabc977973, but async.c has 'static void event_notifier_dummy_cb("* ]]
 }
 
+@test "a tree too old to be built here: qemu.sh says so in one line" {
+    made_up tree 2.3
+    echo 2.3.1 >tree/VERSION
+    echo '"Note that Python 3 or later is not yet supported."' >tree/configure
+    run "$top/scripts/qemu.sh" --tree tree
+    [ "$status" -eq 77 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == *"QEMU 2.3.1 needs Python 2: "*"./build.sh verdict BINARY" ]]
+    # the rest up to 5.1 takes Python 3, but is not built with meson
+    echo >tree/configure
+    run "$top/scripts/qemu.sh" --tree tree
+    [ "$status" -eq 77 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == *"make, not with meson"* ]]
+}
+
 # usage: changed PATCH: the lines that it adds and removes
 changed() { sed '1,/^---$/d' "$1" | grep -E '^[-+]' | grep -vE '^(---|\+\+\+) '; }
 
