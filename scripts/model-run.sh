@@ -42,7 +42,7 @@ bh | rearm | sockets | cost | held | armed) define+=("-D${property^^}") ;;
 weak | all) ;;
 livelock) compile=(-DNP) check+=(-l) ;;
 livelock-fair) compile=(-DNP) check+=(-l -f) ;;
-wakeup | served) compile=() check=(-a -f) ;;
+wakeup | served) define+=("-D${property^^}") compile=(-DNFAIR=3) check=(-a -f) ;;
 *) echo "model-run.sh: unknown property '$property'" >&2; exit 2 ;;
 esac
 for word in $world; do define+=("-D$word"); done
