@@ -11,6 +11,9 @@
 #                             put the series on a QEMU tree, or take it off
 #   ./build.sh libguestfs     the original hang: libguestfs, UEFI variables in flash
 #   ./build.sh soak [BIN...]  many such boots, resumable, on many hosts
+#   ./build.sh refresh [--tree DIR]
+#                             rebase a series on a newer source of its generation
+#   ./build.sh bench          what the series costs, stock against its prefixes
 #   ./build.sh generations    which QEMU is affected, and which series it takes
 #   ./build.sh clean          remove what was built; --cache: the downloads too
 #

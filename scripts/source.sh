@@ -9,7 +9,8 @@
 #   --suite NAME   of this Debian release instead of the machine's own
 #   --orig PACKAGE of this package instead of qemu, and only what its upstream
 #                  released, without Debian's patches
-#   --update       ask the archive even if the cache holds a package
+#   --update       ask the archive even if the cache holds a package; what it holds
+#                  is used if there is no newer one, or no network
 #
 # The URIs, keys and options are those of the machine's apt configuration; they
 # go to private sources files in the cache folder, as deb-src.  Nothing else on
@@ -90,7 +91,17 @@ download() {
     # An archive that lacks one of the suites makes this fail; what counts is
     # whether the package can be had.
     private_apt update
+    # nothing newer than what the cache holds: it need not come again
+    if [ -n "$dsc" ] && [ "$(newest)" = "$(basename "$dsc")" ]; then
+        cp -p "$kept"/* . && return
+    fi
     private_apt source --only-source --download-only qemu && ls ./*.dsc
+}
+
+# The .dsc that the archive has now
+newest() {
+    private_apt source --only-source --print-uris qemu 2>/dev/null |
+        sed -n "s/.* \(qemu_[^ ]*\.dsc\) .*/\1/p" | sort -V | tail -n 1
 }
 
 # usage: download_orig: the same for the one tarball of $package that upstream made
