@@ -179,13 +179,14 @@ with_tests_of() {
     "$SCRIPTS/with-tests.sh" --tree "$1" "$made" && printf '%s\n' "$made"/*.patch
 }
 
-# Every series that can be checked: on the present source package of its release,
-# and on the trees that were given.
+# Every series that can be checked: on the present source package of its release
+# (the one in the cache, if the archive is out of reach), and on the trees that were
+# given.
 suite_series() {
     local release source tree
     for release in bullseye bookworm trixie; do
         source=$BUILD/qemu/$release/src
-        if ! guarded "$SCRIPTS/source.sh" --suite "$release" "$source"; then
+        if ! guarded "$SCRIPTS/source.sh" --suite "$release" --update "$source"; then
             result skip "the series on $release's source" "it is out of reach"
             continue
         fi
