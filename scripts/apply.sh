@@ -53,7 +53,17 @@ put_back() {
     while read -r file; do
         [ -e "$before/$file" ] || rm -rf "${tree:?}/$file"
     done < <(kept_paths)
+    drop_empty
     cp -a "$before/." "$tree/"
+}
+
+# Folders that a patch has made and another one has emptied
+drop_empty() {
+    local file
+    while read -r file; do
+        [ -e "$tree/$file" ] ||
+            (cd "$tree" && rmdir -p "$(dirname "$file")" 2>/dev/null) || :
+    done < <(touched_files "${all[@]}")
 }
 
 # ---- a plain tree ---------------------------------------------------------
@@ -64,12 +74,12 @@ with_patch() {
     while read -r file; do
         if [ ! -e "$after/$file" ]; then
             rm -f "$tree/$file"
-            (cd "$tree" && rmdir -p --ignore-fail-on-non-empty "$(dirname "$file")" 2>/dev/null) || :
         elif ! cmp -s "$after/$file" "$tree/$file"; then
             mkdir -p "$(dirname "$tree/$file")"
             cp "$after/$file" "$tree/$file"
         fi
     done < <(touched_files "${part[@]}")
+    drop_empty
     on_failure_clear
 }
 
@@ -165,6 +175,7 @@ with_quilt() {
         quilted pop -q >/dev/null
         quilted delete -r "$name" >/dev/null
     done
+    drop_empty
     write_changelog
     on_failure_clear
 }
@@ -227,6 +238,9 @@ if [ "$with_tests" = yes ] || [ -e "$tree/tests/qtest/aio-wakeup-test.c" ]; then
 fi
 mapfile -t all < <(series_patches "$generation")
 have=$(series_state "$tree" "$generation")
+if [ ${#series_extra[@]} -gt 0 ] && [ "$have" -lt ${#all[@]} ] && [ -e "$tree/tests/qtest/aio-wakeup-test.c" ]; then
+    die "the tests that --with-tests put into $tree were changed since, or are of another version; take them off with that one"
+fi
 if [ "$reverse" = yes ]; then
     upto=${upto:-0}
     [ "$have" -gt "$upto" ] || { say "$tree has $have of the ${#all[@]} patches of $generation: nothing to take off"; exit 0; }
