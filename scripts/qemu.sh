@@ -160,7 +160,16 @@ find_meson() {
 
 configure() {
     rm -rf "$work/build"
-    mkdir -p "$work/build" && cd "$work/build" && "../src/configure" "$@"
+    mkdir -p "$work/build" && cd "$work/build" && "../src/configure" "$@" || return
+    [ -z "$windows" ] || precompile || :
+}
+
+# For Windows the one header that every source begins with is three quarters of
+# the time to compile it.  The compiler finds it here, in front of the source's.
+precompile() {
+    local object=libqemuutil.a.p/util_osdep.c.obj flags
+    flags=$(ninja -t commands "$object" | sed -n '$s, -MD .*,,p')
+    mkdir -p qemu && eval "$flags -x c-header -o qemu/osdep.h.gch ../src/include/qemu/osdep.h"
 }
 
 # usage: keep_built TARGET...: copies what was built to the variant's folder

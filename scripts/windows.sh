@@ -75,7 +75,7 @@ unset DISPLAY WAYLAND_DISPLAY
 wine() {
     local seconds=$1
     shift
-    timeout -k 5 "$seconds" wine64 "$@"
+    HOME=$BUILD/windows/home timeout -k 5 "$seconds" wine64 "$@"
 }
 
 start_wine() {
@@ -92,7 +92,6 @@ stop_wine() {
     timeout 20 wineserver -w || :
 }
 
-export HOME=$BUILD/windows/home
 on_failure stop_wine
 step "starting Wine" "$log-wine.log" start_wine ||
     cannot "Wine does not start here; the whole log is $log-wine.log"
@@ -197,7 +196,7 @@ run_cases() {
     : >"$out"
     for ((i = 0; i < runs; i++)); do
         guarded "$unit/judge.sh" --win32 --expect "$(cat "$dir/cases/state")" --table "$unit/$name.c" \
-            timeout -k 5 120 wine64 "$dir/cases/$name.exe" >>"$out" || :
+            env HOME="$BUILD/windows/home" timeout -k 5 120 wine64 "$dir/cases/$name.exe" >>"$out" || :
     done
     while IFS=$'\t' read -r case got want ms; do
         row "$name" "$case" "$got" "$want" "$ms"
