@@ -194,6 +194,8 @@ suite_series() {
     done
     for tree in ${trees[@]+"${trees[@]}"}; do
         series_on "$tree" "$tree"
+        tap "the series on and off $tree" "$log/series-${tree##*/}.tap" \
+            env AIO_WAKEUP_TREE="$tree" bats --tap "$SCRIPTS/tree-tests"
     done
 }
 
