@@ -5,7 +5,7 @@
 #
 # usage: check.sh [--only SUITE]... [--tree DIR]...
 #
-#   --only SUITE   one of: shell scripts module series unit qtest iotest verdict wrong diagnose boot models
+#   --only SUITE   one of: shell scripts module series unit mutants qtest iotest verdict wrong diagnose boot models
 #   --tree DIR     in the suite series: this QEMU tree, too, for a generation that
 #                  no source package has (2.3 to 2.4-rc1)
 #
@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit qtest iotest verdict wrong diagnose boot models)
+[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit mutants qtest iotest verdict wrong diagnose boot models)
 
 take_build_folder
 guarded "$SCRIPTS/packages.sh" check
@@ -199,18 +199,49 @@ suite_series() {
     done
 }
 
-# The tree's own unit tests: they find none of the bug, so they must pass alike.
-# What the series adds fails on stock, by design.
+# usage: unit_on SUITE VARIANT: our own cases, judged by what that tree must show
+unit_on() {
+    local name="unit cases, $2 QEMU of $1" status=0
+    guarded "$SCRIPTS/unit.sh" --suite "$1" --variant "$2" --print >"$log/unit-programs" 2>"$log/unit-build" || status=$?
+    if [ "$status" -ne 0 ]; then
+        cat "$log/unit-build" >&2
+        result skip "$name" "$(tail -n 1 "$log/unit-build")"
+        return
+    fi
+    tap "$name" "$log/unit-$1-$2.tap" "$SCRIPTS/unit.sh" --suite "$1" --variant "$2"
+}
+
+# The tree's own unit tests find none of the bug, so they must pass alike.  Ours
+# lose where the tree does; those that the series adds are the same ones.
 suite_unit() {
-    local variant test tests
+    local own release variant test tests generation
+    own=$(. /etc/os-release && echo "$VERSION_CODENAME")
     for variant in patched stock; do
         tests=(test-aio test-aio-multithread test-thread-pool)
-        [ "$variant" = stock ] || tests+=(test-aio-wakeup)
         build "$variant" qemu-system-x86_64 "${tests[@]/#/tests/unit/}" || continue
+        if [ "$variant" = patched ]; then
+            generation=$(find_generation "$(dirname "$built")/src")
+            mapfile -t -O ${#tests[@]} tests < <(described "$generation" unit |
+                grep -o '[^ ]*\.c' | sed '/^park/d; s/\.c$//; s/^/test-aio-/')
+            build "$variant" "${tests[@]/#/tests/unit/}" || continue
+        fi
         for test in "${tests[@]}"; do
             tap "$variant $test" "$log/$variant-$test.tap" "$built/tests/unit/$test" --tap -k
         done
+        unit_on "$own" "$variant"
     done
+    tap "a new case, from the template" "$log/template.tap" env \
+        AIO_WAKEUP_TREE="$(dirname "$built")/work" bats --tap "$ROOT/qtest/unit/template.bats"
+    for release in bullseye trixie; do
+        for variant in stock patched; do
+            unit_on "$release" "$variant"
+        done
+    done
+}
+
+# Do the cases notice?  A few of the mutants; all of them take ten minutes.
+suite_mutants() {
+    expect 0 "mutants, quick subset" "$log/mutants" "$SCRIPTS/mutants.sh" --quick
 }
 
 # Cases with a guest: each judged by what the tree must show.

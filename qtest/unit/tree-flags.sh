@@ -77,6 +77,9 @@ apis() {
     has qemu/main-loop.h 'bql_update_status' API_BQL_STATUS
     has "$aio" 'bool is_external' API_IS_EXTERNAL
     has "$aio" 'io_poll_ready' API_POLL_READY
+    if grep -q '^#define CONFIG_LINUX_IO_URING' "$build/config-host.h"; then
+        has "$aio" 'io_uring_fd_tag' API_RING
+    fi
 }
 
 link_flags() {

@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The table of docs/tests.md: every unit case on every tree, stock and with each
+# prefix of its series that changes code.
+#
+# usage: tests-table.sh [--suite NAME]... [--variant NAME]... [--write]
+#
+#   --suite NAME     a Debian release; default: bullseye bookworm trixie
+#   --variant NAME   default: stock 1 3 5 patched
+#   --write          put it into docs/tests.md instead of printing it
+#
+# Exit status: 0 all as expected, 1 a case is not, 2 wrong use, 77 not possible.
+
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+suites=()
+variants=()
+write=no
+while [ $# -gt 0 ]; do
+    case $1 in
+    -h | --help) print_help "$0"; exit 0 ;;
+    --suite) suites+=("$(value_of "$@")"); shift ;;
+    --variant) variants+=("$(value_of "$@")"); shift ;;
+    --write) write=yes ;;
+    *) die "unknown word $1" ;;
+    esac
+    shift
+done
+[ ${#suites[@]} -gt 0 ] || suites=(bullseye bookworm trixie)
+[ ${#variants[@]} -gt 0 ] || variants=(stock 1 3 5 patched)
+take_build_folder
+work=$(mktemp -d "$BUILD/table.XXXXXX")
+at_end "$work"
+
+status=0
+for suite in "${suites[@]}"; do
+    : >"$work/rows"
+    for variant in "${variants[@]}"; do
+        guarded "$SCRIPTS/unit.sh" --suite "$suite" --variant "$variant" --table >"$work/one" || status=$?
+        [ "$status" -lt 2 ] || exit "$status"
+        sed "s/^/$variant\t/" "$work/one" >>"$work/rows"
+    done
+    version=$(cat "$(dirname "$("$SCRIPTS/qemu.sh" --suite "$suite" --print)")/src/VERSION")
+    {
+        printf '**QEMU %s (%s)**\n\n' "$version" "$suite"
+        awk -F'\t' -v variants="${variants[*]}" '
+            BEGIN { n = split(variants, v, " ")
+                    head = "program\tcase"
+                    for (i = 1; i <= n; i++) head = head "\t" v[i]
+                    print head }
+            { key = $2 "\t" $3
+              if (!(key in seen)) { seen[key] = 1; order[++k] = key }
+              cell[key, $1] = $4 ($4 != $5 ? " (must be " $5 ")" : "") ", " $6 " ms" }
+            END { for (i = 1; i <= k; i++) {
+                      row = order[i]
+                      for (j = 1; j <= n; j++) row = row "\t" cell[order[i], v[j]]
+                      print row } }' "$work/rows" | columns '| ' ' | ' ' |' yes
+        echo
+    } >>"$work/table"
+done
+
+if [ "$write" = no ]; then
+    cat "$work/table"
+else
+    page=$ROOT/docs/tests.md
+    awk -v table="$work/table" '
+        /^<!-- end of the table -->/ { on = 0 }
+        !on { print }
+        /^<!-- the table/ { on = 1; print ""; while ((getline line < table) > 0) print line }' "$page" >"$work/page"
+    cat "$work/page" >"$page"
+fi
+exit "$status"

@@ -1,0 +1,129 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The unit cases: their judge, and what the series adds of them to QEMU's tree.
+
+bats_require_minimum_version 1.5.0
+load common
+
+judge() { run "$top/qtest/unit/judge.sh" "$@"; }
+
+# usage: program <<TAP: a source file that names two cases, and what it prints
+program() {
+    printf '/*\n * Kept since early: one\n * Kept always: two three\n * Kept always (win32): four\n */\n' >cases.c
+    { echo '#!/bin/sh'; echo "cat <<'END'"; cat; echo END; } >cases
+    chmod +x cases
+}
+
+@test "the judge: lost where it must be lost is ok" {
+    program <<'END'
+not ok 1 /aio-wakeup/one
+ok 2 /aio-wakeup/two
+ok 3 /aio-wakeup/three # SKIP no such thing here
+END
+    judge --expect lost cases.c ./cases
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "ok 1 one: lost" ]
+    [ "${lines[1]}" = "ok 2 two: kept" ]
+    [ "${lines[2]}" = "ok 3 three # SKIP no such thing here" ]
+    judge --expect early cases.c ./cases
+    [ "$status" -eq 1 ]
+    [ "${lines[0]}" = "not ok 1 one: lost, must be kept" ]
+}
+
+@test "the judge: a case that is kept where it must be lost, and one that is gone" {
+    program <<'END'
+ok 1 /aio-wakeup/one
+ok 2 /aio-wakeup/two
+END
+    judge --expect lost cases.c ./cases
+    [ "$status" -eq 1 ]
+    [ "${lines[0]}" = "not ok 1 one: kept, must be lost" ]
+    [ "${lines[2]}" = "not ok 3 three: gone, must be kept" ]
+}
+
+@test "the judge: a case that the header does not name" {
+    program <<'END'
+not ok 1 /aio-wakeup/one
+ok 2 /aio-wakeup/two
+ok 3 /aio-wakeup/three
+ok 4 /aio-wakeup/five
+END
+    judge --expect lost cases.c ./cases
+    [ "$status" -eq 1 ]
+    [ "${lines[3]}" = "not ok 4 five: kept, must be named in the header of cases.c" ]
+}
+
+@test "the judge: bad input" {
+    touch empty.c
+    for words in "" "--nonsense" "--expect nonsense $top/qtest/unit/lost-bh.c true" "--expect lost empty.c true" \
+        "--tree / $top/qtest/unit/lost-bh.c true"; do
+        # shellcheck disable=SC2086
+        judge $words
+        [ "$status" -eq 2 ] || { echo "$words: $status"; false; }
+        [ "${#lines[@]}" -eq 1 ]
+    done
+}
+
+@test "the state of a tree is read off its files" {
+    quick_tree tree
+    run "$top/qtest/unit/tree-state.sh" tree
+    [ "$output" = stock ]
+    for pair in 1=early 2=early 3=split 4=split 5=once 6=once 7=whole; do
+        "$top/scripts/apply.sh" --tree tree --with patch --upto "${pair%=*}"
+        run "$top/qtest/unit/tree-state.sh" tree
+        [ "$output" = "${pair#*=}" ] || { echo "$pair: $output"; false; }
+    done
+}
+
+@test "the tests that the series adds are those under qtest/unit" {
+    run "$top/scripts/in-tree.sh" --check
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+}
+
+@test "a test in the tree that differs is found, and made again" {
+    cp -r "$top/patches" patches
+    export AIO_WAKEUP_PATCHES=$here/patches
+    sed -i 's/test_lost_bh_epoll/test_lost_epoll/' patches/7.2/0002-*.patch
+    run "$top/scripts/in-tree.sh" --check 7.2
+    [ "$status" -eq 1 ]
+    [[ $output == *"-+static void test_lost_epoll(void)"* ]]
+    "$top/scripts/in-tree.sh" --write 7.2
+    diff -r patches "$top/patches"
+}
+
+@test "in the tree: its own names only, nothing for the judge" {
+    run "$top/scripts/in-tree.sh" --print 10.0 park.c
+    [ "$status" -eq 0 ]
+    [[ $output == *"void bql_unlock(void)"* ]]
+    [[ $output != *API_* ]]
+    [[ $output != *qemu_mutex_unlock_iothread* ]]
+    [[ $output == *'#include "aio-park.h"'* ]]
+    run "$top/scripts/in-tree.sh" --print 5.2 lost-bh.c
+    [[ $output != *"Kept since"* ]]
+    run "$top/scripts/in-tree.sh" --print 5.2 nonsense.c
+    [ "$status" -eq 2 ]
+}
+
+@test "unit, mutants, meson: words they do not know" {
+    for words in "unit --nonsense" "unit --suite" "mutants --nonsense" "in-tree" "in-tree --nonsense" \
+        "tests-table --nonsense" "unit-repeat --runs none" "meson" "meson new"; do
+        # shellcheck disable=SC2086
+        run "$top/scripts/${words%% *}.sh" ${words#"${words%% *}"}
+        [ "$status" -eq 2 ] || { echo "$words: $status"; false; }
+        [ "${#lines[@]}" -eq 1 ]
+    done
+}
+
+@test "mutants: each says what must detect it, and that is a case or a model" {
+    cases=$(sed -nE 's/^ \* Kept [^:]*: //p' "$top"/qtest/unit/*.c | tr ' ' '\n')
+    for patch in "$top"/patches/mutants/*/*.patch; do
+        run sed -nE '/^---$/q; s/^(Expect|Model): //p' "$patch"
+        [ -n "$output" ] || { echo "$patch"; false; }
+        ! grep -q '^Model: ' "$patch" || continue
+        for case in $output; do
+            grep -qx "$case" <<<"$cases" || { echo "$patch: $case"; false; }
+        done
+    done
+}
