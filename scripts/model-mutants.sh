@@ -2,35 +2,39 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Does the model notice?  Drops each step of the protocol part of
-# docs/aio_wakeup.promela and swaps it with the next one, one at a time, and checks that a verdict of the
-# whole series (variant p3) changes.
+# docs/aio_wakeup.promela, doubles it, and swaps it with the next one, one mutant
+# at a time, and checks that a verdict of the whole series (variant p3) changes.
 #
 #   scripts/model-mutants.sh [--jobs N] [--only REGEX] [--list]
+#                            [--results FILE [--seconds N]]
 #
-#   --jobs N      that many at a time (default: one per CPU)
-#   --only REGEX  only the mutants "KIND LINE STEP" that match (default:
-#                 ^(drop|swap)); ^double doubles each step, which mostly changes
-#                 nothing, as to assign twice is to assign once
-#   --list        print the mutants and stop
+#   --jobs N        that many at a time (default: one per CPU)
+#   --only REGEX    only the mutants "KIND LINE STEP" that match; KIND is drop,
+#                   double or swap
+#   --list          print the mutants and stop
+#   --results FILE  keep what was found in FILE, and do not run again what is in it
+#                   for this model
+#   --seconds N     start no mutant after that time: for a run in parts
 #
 # A step is a line of the model with a tag.  Swapped are two steps that follow
-# each other in the same function.  Survivors are listed; those that are known
-# stand in the table "survivor:" at the end of the model, with the reason.  95
-# mutants took 25 minutes on two busy cores.
+# each other in the same function.  Survivors are those that change no verdict;
+# they must stand in the table "survivor:" at the end of the model, with the
+# reason.
 #
 # Exit status: 0 each mutant is found or known, 1 a new survivor, or a known one
-# that is found now, 2 wrong use, 77 not possible here.
+# that is found now, or some are left, 2 wrong use, 77 not possible here.
 
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 model=$(realpath "$here/../docs/aio_wakeup.promela")
-jobs=$(nproc) only='^(drop|swap)' list=no
+jobs=$(nproc) only=. list=no results='' seconds=''
 die() { echo "model-mutants.sh: $*" >&2; exit 2; }
 
 # One mutant against the checks, cheap ones first; prints the one that notices.
 one_mutant() {
     local dir=$1 kind=$2 line=$3 step=$4 check property world found host
+    [ -z "${MUTANTS_UNTIL:-}" ] || [ "$(date +%s)" -lt "$MUTANTS_UNTIL" ] || return 0
     while read -r host property world; do
         [ -e "$dir/$host" ] || continue
         # shellcheck disable=SC2086
@@ -68,14 +72,20 @@ while [ $# -gt 0 ]; do
     case $1 in
     -h | --help) awk 'NR > 3 && !/^#/ { exit } NR > 3 { sub(/^# ?/, ""); print }' "$0"; exit 0 ;;
     --list) list=yes ;;
-    --jobs | --only)
+    --jobs | --only | --results | --seconds)
         [ $# -ge 2 ] || die "$1 needs a value"
-        if [ "$1" = --jobs ]; then jobs=$2; else only=$2; fi
+        case $1 in
+        --jobs) jobs=$2 ;;
+        --only) only=$2 ;;
+        --results) results=$2 ;;
+        --seconds) seconds=$2 ;;
+        esac
         shift ;;
     *) die "unknown word '$1'; see --help" ;;
     esac
     shift
 done
+[[ $jobs =~ ^[1-9][0-9]*$ && ${seconds:-1} =~ ^[1-9][0-9]*$ ]] || die "--jobs and --seconds want a number"
 for need in spin gcc parallel; do
     command -v $need >/dev/null ||
         { echo "model-mutants.sh: install it with: apt-get install --no-install-recommends $need" >&2; exit 77; }
@@ -146,7 +156,7 @@ awk -v work="$work" '
             name = tag; p = prefix; s = statement; e = end
             emit("drop", n, 0, p "skip" e, "")
             emit("double", n, 0, p s "; " s e, "")
-            for (m = n + 1; m <= lines && m < n + 16; m++) {
+            for (m = n + 1; m <= lines && m < n + 24; m++) {
                 if (!tagged(m)) continue
                 if (!parse(m)) break
                 name = name "-" tag
@@ -172,12 +182,27 @@ if [ $list = yes ]; then
     cut -d' ' -f2- "$work/jobs"
     exit 0
 fi
-echo "$total mutants of variant p3 ..." >&2
+# what is known of this very model
+checksum=$(grep -v '^ \* survivor: ' "$model" | cksum)
+touch "$work/known"
+if [ -n "$results" ]; then
+    if [ "$(head -n 1 "$results" 2>/dev/null)" != "$checksum" ]; then
+        echo "$checksum" >"$results" || die "cannot write $results"
+    fi
+    tail -n +2 "$results" >"$work/known"
+fi
+awk -F'[ \t]' 'FILENAME == ARGV[1] { known[$1, $2, $3] = 1; next } !(($2, $3, $4) in known)' \
+    "$work/known" "$work/jobs" >"$work/left"
+# those of this call
+awk -F'[ \t]' 'FILENAME == ARGV[1] { wanted[$2, $3, $4] = 1; next } ($1, $2, $3) in wanted' \
+    "$work/jobs" "$work/known" >"$work/table"
+echo "$total mutants of variant p3, $(wc -l <"$work/left") to run ..." >&2
 begin=$SECONDS
 bar=()
 [ ! -t 2 ] || bar=(--bar)
-parallel "${bar[@]}" --will-cite -j "$jobs" --colsep ' ' "$0" --one :::: "$work/jobs" \
-    > >(tee "$work/table" >&2) || :
+[ -z "$seconds" ] || export MUTANTS_UNTIL=$(($(date +%s) + seconds))
+parallel "${bar[@]}" --will-cite -j "$jobs" --colsep ' ' "$0" --one :::: "$work/left" |
+    tee -a "$work/table" ${results:+"$results"} >&2 || :
 
 status=0
 while IFS=$'\t' read -r kind line step verdict check; do
