@@ -29,6 +29,7 @@ wanted() {
         wanted main
         echo git quilt bats shellcheck procps perl
         echo gdb strace # diagnose
+        echo python3-venv # the configure of QEMU 10.0
         echo ovmf cpio kmod # a boot of UEFI
         echo spin parallel bsdextrautils # the models
         ;;
