@@ -165,11 +165,15 @@ configure() {
 }
 
 # For Windows the one header that every source begins with is three quarters of
-# the time to compile it.  The compiler finds it here, in front of the source's.
+# the time to compile it.  The compiler finds it here, in front of the source's:
+# once with the flags for threads and once without.
 precompile() {
-    local object=libqemuutil.a.p/util_osdep.c.obj flags
-    flags=$(ninja -t commands "$object" | sed -n '$s, -MD .*,,p')
-    mkdir -p qemu && eval "$flags -x c-header -o qemu/osdep.h.gch ../src/include/qemu/osdep.h"
+    local to=qemu/osdep.h.gch object flags
+    mkdir -p "$to" || return
+    for object in libqemuutil.a.p/util_osdep.c.obj libqom.fa.p/qom_object.c.obj; do
+        flags=$(ninja -t commands -s "$object" | sed -n '$s, -MD .*,,p')
+        eval "$flags -x c-header -o $to/${object%%/*}.gch ../src/include/qemu/osdep.h" || return
+    done
 }
 
 # usage: keep_built TARGET...: copies what was built to the variant's folder
