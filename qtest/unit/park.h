@@ -109,6 +109,13 @@ extern __thread void (*park_before_read)(void);
 extern __thread void (*park_before_poll)(void);
 #endif
 
+#ifdef API_RING
+#ifdef CONFIG_LINUX_IO_URING
+/* Set before park_init(): use io_uring, and wait PARK_BOUND_MS for a loss */
+extern bool park_ring;
+#endif
+#endif
+
 #ifdef CONFIG_LINUX
 /* The same, right after the next write */
 extern __thread void (*park_after_write)(void);
