@@ -16,7 +16,8 @@
  *   [go on]         <----   drops the BQL
  *   sleeps, or runs BH 2
  *
- * Kept since early: lost-bh lost-bh-nonblocking lost-bh-epoll
+ * Kept since early: lost-bh lost-bh-nonblocking
+ * Kept since early (posix): lost-bh-epoll
  * Kept always (posix): lost-bh-handler
  * Kept since early (win32): lost-bh-handler
  */

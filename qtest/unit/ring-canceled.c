@@ -15,7 +15,7 @@
  *   runs its handler for
  *     writing only
  *
- * Kept since early: canceled
+ * Kept since early (posix): canceled
  */
 
 #include "qemu/osdep.h"
