@@ -102,6 +102,52 @@ needs_spin() {
         [ "$status" -eq 0 ]
     done < <(grep -v '^#' "$top/patches/7.2/series")
     [[ $output == *"variant p3:"* ]]
+
+    # the clear of aio_poll() goes behind the BHs; and that of aio_ctx_dispatch()
+    # behind the reset of its flag
+    cp -a tree/util late
+    awk '/^    aio_clear_notifier\(ctx\);$/ { next }
+         { print }
+         /^    progress \|= aio_bh_poll\(ctx\);$/ { print "    aio_clear_notifier(ctx);" }' \
+        late/aio-posix.c >tree/util/aio-posix.c
+    ! cmp -s late/aio-posix.c tree/util/aio-posix.c
+    run "$top/scripts/model-drift.sh" tree
+    [ "$status" -eq 1 ]
+    cp late/aio-posix.c tree/util/
+    awk '/^        event_notifier_test_and_clear\(&ctx->source_notifier\);$/ { held = $0; next }
+         { print }
+         /&ctx->source_notifier_set, false\)/ { print held }' late/async.c >tree/util/async.c
+    ! cmp -s late/async.c tree/util/async.c
+    run "$top/scripts/model-drift.sh" tree
+    [ "$status" -eq 1 ]
+}
+
+@test "mutants: the table names mutants that there are, and is needed" {
+    needs_spin
+    mkdir docs
+    cp -a "$top/scripts" scripts
+    cp "$top"/docs/*.promela docs/
+    scripts/model-mutants.sh --list >list
+    cut -d' ' -f1,3 list | sort -u >have
+    sed -n 's/^ \* survivor: \([^ ]* [^ ]*\) .*/\1/p' docs/aio_wakeup.promela | sort >known
+    [ -s known ]
+    [ -z "$(uniq -d known)" ]
+    [ -z "$(comm -13 have known)" ]
+
+    # one that is found and one that survives; the table without the second
+    run --separate-stderr scripts/model-mutants.sh --only '^drop [0-9]+ (W4|W5)$' --results found
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output == *"W4: found by"*"W5: survives: notified is not read"* ]]
+    sed -i '/ survivor: drop W5 /d' docs/aio_wakeup.promela
+    run --separate-stderr scripts/model-mutants.sh --only '^drop [0-9]+ (W4|W5)$' --results found
+    [ "$status" -eq 1 ]
+    [[ $output == *"W5: SURVIVES"* ]]
+    # what is found and stands in the table, and one that has not been run
+    sed -i 's/^ \* survivor: drop D2 / * survivor: drop W4 a mistake\n&/' docs/aio_wakeup.promela
+    run --separate-stderr scripts/model-mutants.sh --only '^drop [0-9]+ W4$' --results found
+    [ "$status" -eq 1 ]
+    [[ $output == *"but the table says that it survives"* ]]
 }
 
 @test "in-tree models: what the patches add is what the script makes of docs" {
