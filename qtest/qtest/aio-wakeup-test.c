@@ -38,6 +38,7 @@
  * Kept since early: virtio-blk/lost-timer virtio-blk/lost-timer/aio-native
  * Kept since early: virtio-blk/lost-timer/aio-io_uring
  * Kept since early: virtio-blk/lost-shutdown virtio-blk/lost-reset
+ * Kept since early: migration/lost-switchover
  * Kept always: virtio-blk/late-write virtio-blk/free-run
  * Kept always: virtio-blk/free-run/qcow2 virtio-blk/free-run/two-vcpus
  * Kept always: virtio-blk/lost-bh/aio-native virtio-blk/lost-bh/aio-io_uring
@@ -45,6 +46,7 @@
 
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
+#include <sys/syscall.h>
 #include "libqtest.h"
 
 #define IMAGE_SIZE (1024 * 1024)
@@ -54,6 +56,12 @@
 #define BOUND_US (60 * G_USEC_PER_SEC)
 #define END_US (5 * G_USEC_PER_SEC)
 #define MAX_BOOTS 10
+
+/* The migration: how fast (bytes/s), and the guest's word that it has begun */
+#define BANDWIDTH (6 * 1024 * 1024)
+#define GO_ADDRESS 0x80000
+/* Nothing runs for so long: nobody is left that could wake anybody. */
+#define ASLEEP_US (2 * G_USEC_PER_SEC)
 
 /* A main loop that sleeps polls a few times in a quiet time, not so often. */
 #define SPIN_POLLS 50
@@ -80,6 +88,7 @@ typedef struct {
     const char *aio;            /* of the disk; NULL: threads */
     unsigned rounds;            /* that must be kept */
     bool ends_qemu;             /* a kept round ends QEMU */
+    bool migrates;              /* the migration thread is the waiter */
 } WakeupCase;
 
 static const WakeupCase cases[] = {
@@ -136,6 +145,10 @@ static const WakeupCase cases[] = {
         .name = "virtio-blk/lost-timer/aio-io_uring",
         .guest = "lost-timer", .schedule = "lost-timer", .rounds = 12,
         .aio = "io_uring",
+    }, {
+        .name = "migration/lost-switchover",
+        .guest = "lost-switchover", .schedule = "lost-switchover",
+        .rounds = 1, .ends_qemu = true, .migrates = true,
     },
 };
 
@@ -493,6 +506,115 @@ static void judge(const Run *run)
     }
 }
 
+/* --- a live migration ---------------------------------------------------- */
+
+static void say(const Run *run, QDict *response)
+{
+    g_assert_nonnull(response);
+    g_assert_true(qdict_haskey(response, "return"));
+    qobject_unref(response);
+}
+
+static bool wait_report(const Run *run, const char *line)
+{
+    int64_t end = g_get_monotonic_time() + BOUND_US;
+
+    do {
+        g_autofree char *report = read_file(run, "report");
+
+        if (strstr(report, line)) {
+            return true;
+        }
+        g_usleep(LOOK_US);
+    } while (g_get_monotonic_time() < end);
+    return false;
+}
+
+/* Does the main thread sleep in a poll, and every other thread in whatever? */
+static bool all_asleep(pid_t pid)
+{
+    g_autofree char *tasks = g_strdup_printf("/proc/%d/task", (int)pid);
+    GDir *dir = g_dir_open(tasks, 0, NULL);
+    const char *tid;
+    bool ret = dir != NULL;
+
+    while (ret && (tid = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(tasks, tid, "syscall", NULL);
+        g_autofree char *text = NULL;
+        int nr;
+
+        /* the file says "running" otherwise */
+        ret = g_file_get_contents(path, &text, NULL, NULL) &&
+              sscanf(text, "%d", &nr) == 1 &&
+              (atoi(tid) != pid || nr == SYS_ppoll);
+    }
+    if (dir) {
+        g_dir_close(dir);
+    }
+    return ret;
+}
+
+static void start_migration(Run *run)
+{
+    if (!wait_report(run, "ready\n")) {
+        return;
+    }
+    say(run, qtest_qmp(run->qts,
+        "{ 'execute': 'migrate-set-capabilities', 'arguments': {"
+        "  'capabilities': [ { 'capability': 'pause-before-switchover',"
+        "                      'state': true } ] } }"));
+    say(run, qtest_qmp(run->qts,
+        "{ 'execute': 'migrate-set-parameters',"
+        "  'arguments': { 'max-bandwidth': %d } }", BANDWIDTH));
+    say(run, qtest_qmp(run->qts,
+        "{ 'execute': 'migrate', 'arguments': { 'uri': 'exec:cat >/dev/null' }"
+        "}"));
+    qtest_writel(run->qts, GO_ADDRESS, 1);
+}
+
+/*
+ * The guest has asked QEMU to leave and is stopped.  When nothing runs any
+ * more the request is forgotten; it is not when QEMU leaves only after it was
+ * spoken to.
+ */
+static void watch_migration(Run *run)
+{
+    g_autofree char *text = read_file(run, "pid");
+    pid_t pid = atoi(text);
+    int64_t end = g_get_monotonic_time() + BOUND_US;
+    int64_t awake = g_get_monotonic_time();
+    int64_t now;
+
+    do {
+        g_usleep(LOOK_US);
+        run->gone = !qtest_probe_child(run->qts);
+        now = g_get_monotonic_time();
+        if (!all_asleep(pid)) {
+            awake = now;
+        }
+    } while (!run->gone && now - awake < ASLEEP_US && now < end);
+    look(run);
+    if (run->gone || now >= end) {
+        return;
+    }
+    qtest_qmp_send(run->qts, "{ 'execute': 'query-status' }");
+    if (wait_gone(run, END_US)) {
+        run->lost = 1;
+        set_string(&run->evidence, "QEMU slept, and left when spoken to");
+    }
+}
+
+static void run_migration(Run *run)
+{
+    start_qemu(run);
+    start_migration(run);
+    watch_migration(run);
+    /* QEMU 5.2 may fail an assertion when it leaves in a migration. */
+    if (!run->gone || !run->lost) {
+        end_qemu(run);
+    }
+}
+
 static void run_guest(Run *run)
 {
     int64_t end = g_get_monotonic_time() + BOUND_US;
@@ -553,7 +675,11 @@ static void test_wakeup(const void *opaque)
     if (why) {
         g_test_skip(why);
     } else {
-        run_guest(&run);
+        if (run.c->migrates) {
+            run_migration(&run);
+        } else {
+            run_guest(&run);
+        }
         judge(&run);
     }
     remove_files(&run);
