@@ -15,6 +15,8 @@
 #                    qtest/unit (win32-sockets), or qemu-system-x86_64; may be
 #                    given more than once
 #   --runs N         run each program of ours so often (default 1)
+#   --mutants        instead: each bug of patches/mutants whose header says "Host:
+#                    win32"; the cases that it names under "Expect:" must lose
 #
 # Installs the cross compiler and Wine (as root), builds glib and what else QEMU
 # needs from Debian's sources, then QEMU and the cases, and prints a table: what
@@ -32,6 +34,7 @@ which=()
 variants=()
 only=()
 runs=1
+mutants=no
 while [ $# -gt 0 ]; do
     case $1 in
     -h | --help) print_help "$0"; exit 0 ;;
@@ -39,12 +42,17 @@ while [ $# -gt 0 ]; do
     --variant) variants+=("$(value_of "$@")"); shift ;;
     --only) only+=("$(value_of "$@")"); shift ;;
     --runs) runs=$(value_of "$@"); shift ;;
+    --mutants) mutants=yes ;;
     *) die "unknown word $1" ;;
     esac
     shift
 done
 [[ $runs =~ ^[1-9][0-9]{0,3}$ ]] || die "--runs is a number from 1 to 9999, not '$runs'"
-[ ${#variants[@]} -gt 0 ] || variants=(stock patched)
+if [ "$mutants" = yes ]; then
+    [ ${#variants[@]} -eq 0 ] || die "--mutants are variants of their own"
+elif [ ${#variants[@]} -eq 0 ]; then
+    variants=(stock patched)
+fi
 [[ ${which[*]} != --tree* ]] || must_be_qemu "${which[1]}"
 for variant in "${variants[@]}"; do
     "$SCRIPTS/qemu.sh" "${which[@]}" --variant "$variant" --print >/dev/null
@@ -98,10 +106,18 @@ step "starting Wine" "$log-wine.log" start_wine ||
 
 # ---- what is built -----------------------------------------------------------
 
-# The sources that say what must happen on Windows.
-mapfile -t cases < <(grep -lE '^ \* Kept (always|since [a-z]+)( \(win32\))?: ' "$unit"/*.c |
-    xargs -n 1 basename -s .c)
+# usage: programs WORDS: those under qtest/unit that say what must happen on Windows,
+# of all cases or of one of these
+programs() {
+    local some=${1:+( |.* )(${1// /|})( .*)?}
+    grep -lE "^ \\* Kept (always|since [a-z]+)( \\(win32\\))?:${some:- }" "$unit"/*.c |
+        xargs -n 1 basename -s .c
+}
+
 own=(test-aio test-thread-pool test-aio-multithread)
+
+# usage: says_of PATCH KEY
+says_of() { sed -n "/^---\$/q; s/^$2: //p" "$1"; }
 
 # usage: qemu VARIANT WORD...
 qemu() {
@@ -114,7 +130,7 @@ qemu() {
 build_case() {
     local dir=$work/build/aio-wakeup
     mkdir -p "$dir" || return
-    "$cc" @"$work/compile.args" -Wno-unused-function -c "$unit/$1.c" -o "$dir/$1.o" &&
+    "$cc" @"$work/compile.args" -std=gnu11 -c "$unit/$1.c" -o "$dir/$1.o" &&
         "$cc" "$dir/$1.o" "$dir/park.o" "$dir/park-win32.o" @"$work/link.args" -o "$dir/$1.exe"
 }
 
@@ -127,13 +143,39 @@ build_common() {
     done
     mkdir -p "$work/build/aio-wakeup" || return
     for what in park park-win32; do
-        "$cc" @"$work/compile.args" -c "$unit/$what.c" -o "$work/build/aio-wakeup/$what.o" || return
+        "$cc" @"$work/compile.args" -std=gnu11 -c "$unit/$what.c" -o "$work/build/aio-wakeup/$what.o" || return
     done
 }
 
-# usage: build_variant: sets $dir to what was built; the cases are in $dir/cases
+# usage: build_cases NAME...: our programs, linked with what the variant is made of
+build_cases() {
+    local key work name
+    key=$(cat "$dir/key" "$unit"/*.c "$unit"/*.h "$unit/tree-flags.sh" - <<<"$*" | sha256sum)
+    [ "$(cat "$dir/cases/key" 2>/dev/null || :)" != "$key" ] || return 0
+    work=$(qemu "$variant" --work tests/unit/test-aio.exe) || return
+    rm -rf "$dir/cases" && mkdir -p "$dir/cases/tree" || return
+    "$unit/tree-state.sh" "$work/src" >"$dir/cases/state"
+    # what the series adds to the tree's own
+    for name in "$work"/src/tests{/unit,}/test-aio-*.c; do
+        if [ ! -e "$name" ] || [ -e "${work%/*}/src/${name#"$work/src/"}" ]; then continue; fi
+        name=$(basename "$name" .c)
+        qemu "$variant" --work "tests/unit/$name.exe" >/dev/null || return
+        cp "$work"/build/tests{/unit,}/"$name.exe" "$dir/cases/tree/" 2>/dev/null || :
+    done
+    step "building what our cases share" "$log-common.log" build_common ||
+        cannot "it does not build for Windows; the whole log is $log-common.log"
+    say "building our cases: $*"
+    for name; do
+        build_case "$name" >"$log-$name.log" 2>&1 ||
+            cannot "$name does not build for Windows; the whole log is $log-$name.log"
+        cp "$work/build/aio-wakeup/$name.exe" "$dir/cases/"
+    done
+    printf '%s\n' "$key" >"$dir/cases/key"
+}
+
+# usage: build_variant: sets $dir to what was built
 build_variant() {
-    local name targets=() key work
+    local name targets=()
     dir=$("$SCRIPTS/qemu.sh" "${which[@]}" --windows "$libs" --variant "$variant" --print)
     for name in "${own[@]}"; do
         ! wanted "$name" || targets+=("tests/unit/$name.exe")
@@ -142,26 +184,7 @@ build_variant() {
         targets+=(qemu-system-x86_64.exe)
     fi
     [ ${#targets[@]} -gt 0 ] || targets=(tests/unit/test-aio.exe)
-    qemu "$variant" "${targets[@]}" >/dev/null || return
-    key=$(cat "$dir/key" "$unit"/*.c "$unit"/*.h "$unit/tree-flags.sh" | sha256sum)
-    [ "$(cat "$dir/cases/key" 2>/dev/null || :)" != "$key" ] || return 0
-    work=$(qemu "$variant" --work tests/unit/test-aio.exe) || return
-    rm -rf "$dir/cases" && mkdir -p "$dir/cases"
-    "$unit/tree-state.sh" "$work/src" >"$dir/cases/state"
-    # the series' own test, in a tree that has it
-    for name in tests/unit tests; do
-        [ -e "$work/src/$name/test-aio-wakeup.c" ] || continue
-        qemu "$variant" --work tests/unit/test-aio-wakeup.exe >/dev/null || return
-        cp "$work/build/$name/test-aio-wakeup.exe" "$dir/cases/"
-    done
-    step "building what our cases share" "$log-common.log" build_common ||
-        cannot "it does not build for Windows; the whole log is $log-common.log"
-    for name in "${cases[@]}"; do
-        step "building our $name of $variant" "$log-$name.log" build_case "$name" ||
-            cannot "$name does not build for Windows; the whole log is $log-$name.log"
-        cp "$work/build/aio-wakeup/$name.exe" "$dir/cases/"
-    done
-    printf '%s\n' "$key" >"$dir/cases/key"
+    qemu "$variant" "${targets[@]}" >/dev/null
 }
 
 # ---- what is run -------------------------------------------------------------
@@ -190,15 +213,20 @@ run_own() {
     row "$name" "$passed passed" "$got" pass $(($(now_ms) - start))
 }
 
-# usage: run_cases NAME: every run of a case is to be as expected; a row for all
+# usage: run_cases NAME [LOST...]: every run of a case is to be as expected; a row
+# for all; of a mutant only those that must lose
 run_cases() {
-    local name=$1 out=$log-$variant_word-$1.table i case got want ms
+    local name=$1 lost="${*:2}" out=$log-$variant_word-$1.table i case got want ms
     : >"$out"
     for ((i = 0; i < runs; i++)); do
         guarded "$unit/judge.sh" --win32 --expect "$(cat "$dir/cases/state")" --table "$unit/$name.c" \
             env HOME="$BUILD/windows/home" timeout -k 5 120 wine64 "$dir/cases/$name.exe" >>"$out" || :
     done
     while IFS=$'\t' read -r case got want ms; do
+        if [ -n "$lost" ]; then
+            [[ " $lost " == *" $case "* ]] || continue
+            want=lost
+        fi
         row "$name" "$case" "$got" "$want" "$ms"
     done < <(awk -F'\t' -v runs="$runs" '
         { if (!($1 in want)) order[++n] = $1; want[$1] = $3; count[$1, $2]++; ms[$1] += $4
@@ -242,35 +270,76 @@ run_guest() {
     [ "$got" = boots ] || tail -n 5 "$there/report" "$log-$variant_word-guest.log" >&2 || :
 }
 
-# -------------------------------------------------------------------------------
-
-mkdir -p "$BUILD/windows"
-printf 'variant\tprogram\tcase\tgot\tmust be\tms\n' >"$table"
-! wanted qemu-system-x86_64 || [ ! -e "$libs/lib/libfdt.a" ] || guarded "$SCRIPTS/module.sh"
-for variant in "${variants[@]}"; do
-    variant_word=${variant//\//-}
-    build_variant || exit
+# usage: try_variant: all there is
+try_variant() {
+    local name file cases
+    mapfile -t cases < <(programs)
+    build_variant && build_cases "${cases[@]}" || return
     say "running the programs of $variant under Wine ..."
-    start=$SECONDS
-    for name in "${own[@]}" test-aio-wakeup; do
-        for file in "$dir"/{tests/unit,tests,cases}/"$name.exe"; do
+    for name in "${own[@]}"; do
+        for file in "$dir"/tests{/unit,}/"$name.exe"; do
             [ ! -e "$file" ] || ! wanted "$name" || run_own "$name" "$file"
         done
+    done
+    for file in "$dir"/cases/tree/*.exe; do
+        name=$(basename "$file" .exe)
+        [ ! -e "$file" ] || ! wanted "$name" || run_own "$name" "$file"
     done
     for name in "${cases[@]}"; do
         ! wanted "$name" || run_cases "$name"
     done
-    if ! wanted qemu-system-x86_64; then
-        :
-    elif [ -e "$libs/lib/libfdt.a" ]; then
+    wanted qemu-system-x86_64 || return 0
+    if [ -e "$libs/lib/libfdt.a" ]; then
         run_guest
     else
         say "    skipped: the guest: the source of pixman or libfdt is out of reach"
     fi
-    say "    done in $((SECONDS - start)) s"
+}
+
+# usage: try_mutant PATCH: what must detect it
+try_mutant() {
+    local lost cases name
+    lost=$(says_of "$1" Expect)
+    mapfile -t cases < <(programs "$lost")
+    [ -n "$lost" ] || die "$1 does not say what must detect it"
+    [ ${#cases[@]} -gt 0 ] || die "there is no case $lost, which must detect $1"
+    build_variant && build_cases "${cases[@]}" || return
+    for name in "${cases[@]}"; do
+        # shellcheck disable=SC2086
+        run_cases "$name" $lost
+    done
+}
+
+mkdir -p "$BUILD/windows"
+printf 'variant\tprogram\tcase\tgot\tmust be\tms\n' >"$table"
+if [ "$mutants" = yes ]; then
+    only=(none)
+    if [ "${which[0]:-}" = --tree ]; then
+        tree=${which[1]}
+    else
+        tree=$(dirname "$("$SCRIPTS/qemu.sh" "${which[@]}" --print)")/src
+        guarded "$SCRIPTS/source.sh" "${which[@]}" "$tree"
+    fi
+    mapfile -t patches < <(grep -lx 'Host: win32' "$PATCHES/mutants/$(find_generation "$tree")"/*.patch)
+    # those with the same base one after the other: less is compiled again
+    mapfile -t patches < <(for patch in "${patches[@]}"; do
+        printf '%s\t%s\n' "$(says_of "$patch" Base)" "$patch"
+    done | sort | cut -f2)
+    for patch in "${patches[@]}"; do
+        variant=mutants/$(basename "$patch" .patch)
+        variant_word=${variant//\//-}
+        try_mutant "$patch" || exit
+    done
+fi
+! wanted qemu-system-x86_64 || [ ! -e "$libs/lib/libfdt.a" ] || guarded "$SCRIPTS/module.sh"
+for variant in "${variants[@]}"; do
+    variant_word=${variant//\//-}
+    start=$SECONDS
+    try_variant || exit
+    say "    $variant in $((SECONDS - start)) s"
 done
 
 columns "" <"$table"
 say "all in $((SECONDS - begin)) s"
-[ "$(wc -l <"$table")" -gt 1 ] || die "there is no program ${only[*]}"
+[ "$(wc -l <"$table")" -gt 1 ] || die "nothing was run"
 [ "$bad" -eq 0 ] || exit "$FINDING"
