@@ -6,6 +6,7 @@
 # usage: check.sh [--only SUITE]... [--tree DIR]...
 #
 #   --only SUITE   one of: shell scripts module series unit mutants qtest iotest verdict wrong diagnose boot models
+#                  without --only all of these; besides: windows (ten minutes)
 #   --tree DIR     in the suite series: this QEMU tree, too, for a generation that
 #                  no source package has (2.3 to 2.4-rc1)
 #
@@ -308,6 +309,12 @@ suite_boot() {
             "$log/boot-$variant" "$SCRIPTS/libguestfs.sh" --mode forced-uefi "$built/qemu-system-x86_64"
         want=0
     done
+}
+
+# The cases under Wine, stock and patched, and the bugs that only Windows has.
+suite_windows() {
+    expect 0 "stock and patched under Wine" "$log/windows" "$SCRIPTS/windows.sh"
+    expect 0 "the bugs of Windows are detected" "$log/windows-mutants" "$SCRIPTS/windows.sh" --mutants
 }
 
 # models.sh ends with "N verdicts, M not as expected"; each is a case.
