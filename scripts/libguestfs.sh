@@ -114,8 +114,8 @@ print_sums() {
             return list[int((count + 1) / 2)]
         }
         END {
-            printf "%d %s came to their end, %d hung with a lost wakeup, %d hung otherwise, %d were slow, %d failed\n",
-                   n["ok"], of, n["hang"], n["stuck"], n["slow"], n["failed"]
+            printf "%d %s came to their end, %d hung with a lost wakeup, %d hung otherwise, %d were slow, %d did not meet the schedule, %d failed\n",
+                   n["ok"], of, n["hang"], n["stuck"], n["slow"], n["unmet"], n["failed"]
             printf "boot time: median %s s, longest %s s; rounds that stalled for half a second or more: %d\n",
                    median(time, NR), time[NR], stalls
             if (p) printf "polls of the main context by a vCPU: median %d a boot, most %d\n", median(polls, p), polls[p]

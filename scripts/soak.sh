@@ -201,7 +201,7 @@ end_tree() {
 summary() {
     local i
     {
-        printf 'binary\tboots\thangs\tstuck, slow\tfailed\trate of hangs\t95 %% bound\tstalls\tmedian s\tlongest s\n'
+        printf 'binary\tboots\thangs\tstuck, slow, unmet\tfailed\trate of hangs\t95 %% bound\tstalls\tmedian s\tlongest s\n'
         for i in "${!binaries[@]}"; do
             awk -F'\t' -v key="$((i + 1))" -v name="${binaries[i]}" -v fields=$JOURNAL_FIELDS "$stats" \
                 <(sort -t$'\t' -k6,6n "$journal/journal.tsv")
@@ -232,8 +232,8 @@ stats='
     { n++; outcome[$5]++; stalls += $9 }
     $5 == "ok" { time[++ok] = $6 }
     END {
-        judged = n - outcome["failed"]
-        printf "%s\t%d\t%d\t%d\t%d\t", name, n, outcome["hang"], outcome["stuck"] + outcome["slow"], outcome["failed"]
+        judged = n - outcome["failed"] - outcome["unmet"]
+        printf "%s\t%d\t%d\t%d\t%d\t", name, n, outcome["hang"], outcome["stuck"] + outcome["slow"] + outcome["unmet"], outcome["failed"]
         if (judged) printf "%.2f %%\t%.2f %%\t", 100 * outcome["hang"] / judged, 100 * bound(outcome["hang"], judged)
         else printf "-\t-\t"
         printf "%d\t", stalls
