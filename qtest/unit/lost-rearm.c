@@ -18,8 +18,7 @@
  *   sleeps, or computes a timeout for the timer
  *
  * Kept since split: lost-timer lost-device-timer lost-notify-event lost-asleep
- * Kept always (posix): lost-handler
- * Kept since split (win32): lost-handler
+ * Kept always: lost-handler
  */
 
 #include "qemu/osdep.h"
