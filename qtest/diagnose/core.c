@@ -60,6 +60,12 @@ static GArray *core_threads(Target *t)
     return g_array_ref(t->core->threads);
 }
 
+/* EINTR, or one of the kernel's own ERESTART codes */
+static bool was_interrupted(long result)
+{
+    return result == -4 || (result >= -516 && result <= -512);
+}
+
 static void take_thread(Core *core, const guint8 *desc, gsize size)
 {
     struct elf_prstatus status;
@@ -78,6 +84,7 @@ static void take_thread(Core *core, const guint8 *desc, gsize size)
         /* one that runs has a negative number there */
         thread.nr = (long)regs.orig_rax < 0 ? THREAD_RUNNING
                                             : (long)regs.orig_rax;
+        thread.returned = thread.nr >= 0 && !was_interrupted(regs.rax);
         thread.args[0] = regs.rdi;
         thread.args[1] = regs.rsi;
         thread.args[2] = regs.rdx;

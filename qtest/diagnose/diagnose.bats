@@ -142,6 +142,11 @@ says() {
     says 1 "LOST WAKEUP" "bottom half"
     run "$tool" --core core.* "$qemu"
     says 1 "LOST WAKEUP" "asleep in ppoll"
+    boot "$(image idle 0 1000)"
+    until_idle
+    gcore -o "$here/idle" "$pid" >/dev/null
+    run "$tool" --core "idle.$pid"
+    says 77 "CANNOT TELL" "no bottom half is pending"
     run "$tool" --core core.* /bin/true
     [ "$status" -eq 2 ]
     run "$tool" --core "$qemu"

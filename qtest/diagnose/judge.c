@@ -611,10 +611,38 @@ Diagnosis *diagnose_process(int pid, gint64 within_us, GError **error)
 }
 
 /*
- * A core shows one moment: work that is pending there may be about to be done.
- * A thread that is in aio_poll, or on a processor, would do it or wake the
- * main loop; without one it is what a hang looks like.
+ * A core shows one moment, and not even that: gcore stops one thread after the
+ * other.  A thread that is in aio_poll, or that has just returned from a system
+ * call, says that QEMU was at work.
  */
+static void judge_core(Judge *j)
+{
+    const GArray *threads = j->last.threads;
+    const Thread *returned = NULL;
+
+    judge(j);
+    for (guint i = 0; i < threads->len && !returned; i++) {
+        const Thread *thread = &g_array_index(threads, Thread, i);
+
+        returned = thread->returned ? thread : NULL;
+    }
+    if (j->d->answer == ANSWER_LOST_WAKEUP && j->last.main->notify_me >= 2) {
+        answer(j, ANSWER_CANNOT_TELL, "work is pending, but a thread was in "
+               "aio_poll when the core was made: take another one");
+    } else if (j->d->answer == ANSWER_LOST_WAKEUP && returned) {
+        answer(j, ANSWER_CANNOT_TELL, "work is pending, but thread %d was at "
+               "work when the core was made: take another one", returned->tid);
+    } else if (j->d->answer == ANSWER_LOST_WAKEUP) {
+        answer(j, ANSWER_LOST_WAKEUP, "the main loop slept with work pending; "
+               "a core shows one moment: make sure that it hung before");
+    } else if (j->d->answer == ANSWER_NOT_THIS && j->d->asleep &&
+               !finder_guest_stopped(j->finder)) {
+        answer(j, ANSWER_CANNOT_TELL, "no bottom half is pending; whether a "
+               "timer is overdue or a file descriptor is ready is not in a "
+               "core file");
+    }
+}
+
 Diagnosis *diagnose_core(const char *core, const char *binary, GError **error)
 {
     Judge j = { .d = diagnosis_new() };
@@ -636,13 +664,7 @@ Diagnosis *diagnose_core(const char *core, const char *binary, GError **error)
     add_how(&j, NULL, 0);
     look_once(&j, &j.first);
     look_once(&j, &j.last);
-    judge(&j);
-    if (j.d->answer == ANSWER_NOT_THIS && j.d->asleep &&
-        !finder_guest_stopped(j.finder)) {
-        answer(&j, ANSWER_CANNOT_TELL, "no bottom half is pending; whether a "
-               "timer is overdue or a file descriptor is ready is not in a "
-               "core file");
-    }
+    judge_core(&j);
     look_clear(&j.first);
     look_clear(&j.last);
     finder_free(j.finder);

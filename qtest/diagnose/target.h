@@ -37,6 +37,7 @@ typedef struct Thread {
     char state;                 /* as in /proc/PID/stat; '?' in a core */
     long nr;                    /* of the system call it is in, or above */
     guint64 args[6];
+    bool returned;              /* from it, in a core: not interrupted in it */
     guint64 run_ns;             /* processor time */
     guint64 switches;           /* voluntary and other */
 } Thread;

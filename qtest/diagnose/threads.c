@@ -129,6 +129,12 @@ static void read_futex(Target *t, const Thread *thread, const GArray *threads,
             }
         }
     }
+    if ((op == FUTEX_WAIT || op == FUTEX_WAIT_BITSET) &&
+        target_read_u32(t, mutex) != (guint32)thread->args[2]) {
+        a->doing = DOING_RUN;
+        a->text = g_strdup("has been woken (futex)");
+        return;
+    }
     a->text = g_strdup("waits for a condition (futex)");
 }
 
@@ -147,6 +153,10 @@ void activity_read(Target *t, const Thread *thread, const GArray *threads,
     } else if (thread->nr == THREAD_RUNNING || thread->state == 'R') {
         a->doing = DOING_RUN;
         a->text = g_strdup("runs");
+    } else if (thread->returned) {
+        a->doing = DOING_RUN;
+        a->text = g_strdup_printf("has just returned from %s",
+                                  call ? call->name : "a system call");
     } else if (thread->nr == THREAD_UNKNOWN) {
         a->doing = thread->state == 'D' ? DOING_IO : DOING_UNKNOWN;
         a->text = g_strdup(thread->state == 'D' ?
