@@ -62,13 +62,17 @@ roms() { printf '%s\n' -L /usr/share/qemu -L /usr/share/seabios; }
 # Debian's ROMs are younger than these binaries, and so is -cpu max.
 is_old() { [[ $version == 2.* ]]; }
 
+# usage: fresh_variables NAME: OVMF or AAVMF
+fresh_variables() {
+    cp --sparse=always "$firmware/$1/$1_VARS.fd" "$dir/flash.img" 2>/dev/null ||
+        cannot "no room for the UEFI variables in $dir"
+}
+
 pflash() {
-    cp --sparse=always "$1/$2_VARS.fd" "$dir/flash.img" || cannot "no room for the UEFI variables in $dir"
-    printf '%s\n' -drive "if=pflash,unit=0,format=raw,readonly=on,file=$1/$2_CODE.fd" \
+    printf '%s\n' -drive "if=pflash,unit=0,format=raw,readonly=on,file=$firmware/$1/$1_CODE.fd" \
         -drive "if=pflash,unit=1,format=raw,file=$dir/flash.img"
 }
 
-# Both speak before a word that "mapfile" swallows the status of.
 marks() {
     printf '%s\n' -chardev "file,id=report,path=$dir/report" \
         -device isa-debugcon,iobase=0xe9,chardev=report \
@@ -84,7 +88,8 @@ boot_x86() {
     local rounds=40 wait=3 machine=pc words=()
     [ "$mode" = uefi ] || { rounds=20 wait=30; }
     ! is_old || words=(-cpu qemu64)
-    mapfile -t -O "${#words[@]}" words < <(roms; pflash "$firmware/OVMF" OVMF; marks; drive)
+    fresh_variables OVMF
+    mapfile -t -O "${#words[@]}" words < <(roms; pflash OVMF; marks; drive)
     start "$binary" -machine "$machine,accel=tcg" -m 256 -nodefaults -no-user-config -vga none \
         -display none -monitor none -parallel none -serial "file:$dir/serial" "${words[@]}" \
         -device virtio-blk-pci,drive=disk,ioeventfd=off \
@@ -94,7 +99,8 @@ boot_x86() {
 
 boot_aarch64() {
     local words
-    mapfile -t words < <(pflash "$firmware/AAVMF" AAVMF; drive)
+    fresh_variables AAVMF
+    mapfile -t words < <(pflash AAVMF; drive)
     ln -s serial "$dir/report"
     start "$binary" -M virt -cpu cortex-a57 -m 512 -nodefaults -display none -monitor none \
         -serial "file:$dir/serial" "${words[@]}" \
@@ -109,7 +115,8 @@ write_wrapper() {
     ! is_old || old=yes
     mapfile -t words < <(roms)
     if [ "$mode" = forced ]; then
-        mapfile -t -O "${#words[@]}" words < <(pflash "$firmware/OVMF" OVMF; marks
+        fresh_variables OVMF
+        mapfile -t -O "${#words[@]}" words < <(pflash OVMF; marks
             printf '%s\n' -global virtio-scsi-pci.ioeventfd=off)
     fi
     {
