@@ -11,9 +11,12 @@
 #                      Kept since STATE: CASE...    lost before STATE
 #                      Kept always: CASE...
 #                    STATE as printed by tree-state.sh; "(posix)" or "(win32)"
-#                    after STATE restricts a line to such a host
+#                    after STATE restricts a line to such a host, "(external)" or
+#                    "(no-external)" to a tree that has, or has not, what notifies
+#                    at the end of a drain (aio_enable_external, to 8.0)
 #   COMMAND          the program, with a wrapper before it if it needs one; "#
 #                    no verdict" before "not ok" says that the case is not lost
+#                    It is ended after AIO_WAKEUP_LIMIT seconds (60).
 #   --tree DIR       the tree that it was built with
 #   --expect WORD    lost: as on a stock tree; kept: as on a tree with the whole
 #                    series; auto (default): what the tree's content says; or a
@@ -65,6 +68,8 @@ rank() {
     wrong "there is no state '$1'"
 }
 have=$(rank "$state")
+external=no-external
+! grep -qs aio_enable_external "$tree/include/block/aio.h" || external=external
 
 # What must be: wanted[CASE] = kept or lost
 declare -A wanted=()
@@ -72,7 +77,7 @@ while read -r line; do
     names=${line#*: }
     head=${line%%:*}
     case $head in
-    *'('*')') [[ $head == *"($os)" ]] || continue ;;
+    *'('*')') [[ $head == *"($os)" || $head == *"($external)" ]] || continue ;;
     esac
     case $head in
     'Kept always'*) since=0 ;;
@@ -83,14 +88,14 @@ while read -r line; do
         [[ $name == ${AIO_WAKEUP_ONLY:-*} ]] || continue
         if [ "$have" -ge "$since" ]; then wanted[$name]=kept; else wanted[$name]=lost; fi
     done
-done < <(sed -nE 's/^ \* (Kept (always|since [a-z]+)( \([a-z0-9]+\))?: )/\1/p' "$source")
+done < <(sed -nE 's/^ \* (Kept (always|since [a-z]+)( \([a-z0-9-]+\))?: )/\1/p' "$source")
 [ ${#wanted[@]} -gt 0 ] || wrong "$source does not say what is kept"
 
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 run() {
     local status=0
-    "$@" --tap -k 2>&1 || status=$?
+    timeout --foreground "${AIO_WAKEUP_LIMIT:-60}" "$@" --tap -k 2>&1 || status=$?
     echo "# exit status $status"
 }
 
