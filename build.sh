@@ -6,6 +6,8 @@
 #   ./build.sh                the main job: packages, source, stock and patched
 #                             QEMU, the guest under its schedules, the table
 #   ./build.sh check          every test; the last line counts them
+#   ./build.sh unit           cases without a guest, on any tree, stock or patched
+#   ./build.sh mutants        QEMU with known bugs in it: which case notices?
 #   ./build.sh verdict [BIN]  is this QEMU affected?  (no QEMU source, no root)
 #   ./build.sh diagnose PID   is this hung QEMU that hang?  --wake frees it
 #   ./build.sh watch CMD...   run a test suite; report each QEMU in it that hangs so
