@@ -53,10 +53,11 @@ sync_trees() {
 
 # What the guest drives; the board brings the rest.
 devices=configs/devices/x86_64-softmmu/aio-wakeup.mak
+wanted_devices=(I440FX VIRTIO_PCI VIRTIO_BLK VIRTIO_SCSI ISA_DEBUG NVME_PCI SDHCI_PCI)
 
 choose_devices() {
     [ -d "$set/src/$(dirname "$devices")" ] || return 0
-    printf 'CONFIG_%s=y\n' I440FX VIRTIO_PCI VIRTIO_BLK ISA_DEBUG >"$set/src/$devices"
+    printf 'CONFIG_%s=y\n' "${wanted_devices[@]}" >"$set/src/$devices"
 }
 
 copy_user_tree() {
@@ -278,7 +279,7 @@ list=$(patches_wanted)
 mapfile -t patches < <(printf '%s' "${list:+$list
 }")
 mapfile -t wanted < <(options "$set/src")
-state="$(sha256sum <"$set/src/configure") ${wanted[*]}${windows:+ $windows $(cat "$windows/key")}"
+state="$(sha256sum <"$set/src/configure") ${wanted[*]} ${wanted_devices[*]}${windows:+ $windows $(cat "$windows/key")}"
 key=$(cat "$set/src/.aio-wakeup-source" "${patches[@]}" - <<<"$state" | sha256sum | cut -c1-16)
 [ "$(cat "$dir/key" 2>/dev/null || :)" = "$key" ] || rm -rf "$dir"
 

@@ -18,9 +18,9 @@
 #   --only PATTERN  only cases that this matches, as in virtio-blk/lost-*
 #   --table         CASE, lost or kept, expected, ms; tabs between them
 #
-# Cases for other devices than virtio-blk skip themselves unless the QEMU has
-# them: AIO_WAKEUP_DEVICES=all builds it with all.  AIO_WAKEUP_KEEP=1 leaves the
-# files of each case, the log of the schedule too.
+# A case whose device is not in this QEMU skips itself: AIO_WAKEUP_DEVICES=all
+# builds one with all.  AIO_WAKEUP_KEEP=1 leaves the files of each case, the log
+# of the schedule too.
 #
 # Output is TAP otherwise.  Exit status: 0 all as expected, 1 not, 2 wrong use,
 # 77 not possible here.
@@ -75,5 +75,6 @@ fi
 
 export QTEST_QEMU_BINARY=${binary:-$built/qemu-system-x86_64}
 export QTEST_QEMU_IMG=$built/qemu-img AIO_WAKEUP_DIR=$BUILD/module
+export AIO_WAKEUP_LIMIT=900
 guarded "$ROOT/qtest/unit/judge.sh" --tree "$work/src" "${judge[@]}" "${only[@]}" \
     "$ROOT/qtest/qtest/aio-wakeup-test.c" "$dir/qtest/aio-wakeup-test"

@@ -101,6 +101,9 @@ uint32_t pci_read(uint32_t function, uint8_t offset);
 void pci_write(uint32_t function, uint8_t offset, uint32_t value);
 void pci_enable(uint32_t function);
 
+/* The same for one that has its registers in memory. */
+void pci_enable_memory(uint32_t function);
+
 /* power.c: PIIX4 power management and the reset port */
 void power_open(void);
 uint32_t power_timer(void);
@@ -119,6 +122,9 @@ unsigned disk_pending(void);
 
 /* Have all reads completed? */
 bool disk_idle(void);
+
+/* Reset the disk, which makes QEMU wait for its requests. */
+void disk_reset(void);
 
 /* pflash.c: the second flash chip */
 void flash_open(void);
@@ -185,6 +191,9 @@ void round_notify(void);
  */
 void round_begin(void);
 
+/* The same; start() is called between b and the wake. */
+void round_begin_with(void (*start)(void));
+
 /*
  * Rounds until there are enough, then the end line.
  * @run_round: does round @n, from 1; returns whether it was kept
@@ -197,5 +206,13 @@ void rounds_run(bool (*run_round)(uint32_t n),
 void round_quiet(void);
 /* End a round: mark e */
 void round_end(void);
+
+/*
+ * timer.c: rounds in which IRQ 0 must come though the vCPU polls
+ * @open: called before each round; may be NULL
+ * @start: starts a request, before the main loop is caught; may be NULL
+ * @wait: makes the vCPU wait in QEMU, for that request or for one of its own
+ */
+void timer_rounds(void (*open)(void), void (*start)(void), void (*wait)(void));
 
 #endif

@@ -11,6 +11,7 @@
 
 #define PCI_COMMAND 0x04
 #define COMMAND_IO 1
+#define COMMAND_MEMORY 2
 #define COMMAND_MASTER 4
 #define COMMAND_NO_INTX 0x400
 
@@ -44,4 +45,10 @@ void pci_enable(uint32_t function)
 {
     pci_write(function, PCI_COMMAND,
               COMMAND_IO | COMMAND_MASTER | COMMAND_NO_INTX);
+}
+
+void pci_enable_memory(uint32_t function)
+{
+    pci_write(function, PCI_COMMAND,
+              COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_INTX);
 }

@@ -56,14 +56,22 @@ void round_notify(void)
     pit_shot_us(WAKE_US);
 }
 
-void round_begin(void)
+void round_begin_with(void (*start)(void))
 {
     mark('b');
+    if (start) {
+        start();
+    }
     round_notify();
     mark('r');
 
     /* A QEMU of 2015 keeps the BQL in the guest until the main loop asks. */
     clock_spin_us(ASKED_US);
+}
+
+void round_begin(void)
+{
+    round_begin_with(NULL);
 }
 
 void round_quiet(void)

@@ -94,6 +94,9 @@ void disk_open(void)
     pci_enable(disk);
 
     outb(DISK_PORTS + STATUS, 0);
+    for (unsigned i = 0; i < sizeof(queue); i++) {
+        queue[i] = 0;
+    }
     outb(DISK_PORTS + STATUS, STATUS_ACKNOWLEDGE);
     outb(DISK_PORTS + STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
     outl(DISK_PORTS + GUEST_FEATURES, 0);
@@ -151,4 +154,9 @@ unsigned disk_pending(void)
 bool disk_idle(void)
 {
     return used->idx == avail->idx;
+}
+
+void disk_reset(void)
+{
+    outb(DISK_PORTS + STATUS, 0);
 }

@@ -38,7 +38,10 @@
  * Kept since early: virtio-blk/lost-timer virtio-blk/lost-timer/aio-native
  * Kept since early: virtio-blk/lost-timer/aio-io_uring
  * Kept since early: virtio-blk/lost-shutdown virtio-blk/lost-reset
- * Kept since early: migration/lost-switchover
+ * Kept since early: migration/lost-switchover sd/read
+ * Kept since early (no-external): virtio-blk/reset virtio-scsi/reset ide/stop-dma
+ * Kept always (external): virtio-blk/reset virtio-scsi/reset ide/stop-dma
+ * Kept always: nvme/disable
  * Kept always: virtio-blk/late-write virtio-blk/free-run
  * Kept always: virtio-blk/free-run/qcow2 virtio-blk/free-run/two-vcpus
  * Kept always: virtio-blk/lost-bh/aio-native virtio-blk/lost-bh/aio-io_uring
@@ -84,6 +87,7 @@ typedef struct {
     const char *schedule;       /* NULL: nothing is forced */
     const char *device;         /* must be in this QEMU */
     const char *options;        /* of QEMU, beside those that all have */
+    const char *second;         /* device with the drive "second" */
     const char *format;         /* of the disk; NULL: raw */
     const char *aio;            /* of the disk; NULL: threads */
     unsigned rounds;            /* that must be kept */
@@ -145,6 +149,30 @@ static const WakeupCase cases[] = {
         .name = "virtio-blk/lost-timer/aio-io_uring",
         .guest = "lost-timer", .schedule = "lost-timer", .rounds = 12,
         .aio = "io_uring",
+    }, {
+        .name = "virtio-blk/reset",
+        .guest = "timer-virtio-blk", .schedule = "lost-timer-drain",
+        .rounds = 12,
+    }, {
+        .name = "ide/stop-dma",
+        .guest = "timer-ide", .schedule = "lost-timer-drain", .rounds = 12,
+        .device = "ide-hd",
+        .second = "-device ide-hd,drive=second,bus=ide.0,unit=0",
+    }, {
+        .name = "sd/read",
+        .guest = "timer-sd", .schedule = "lost-timer-drain", .rounds = 12,
+        .device = "sdhci-pci",
+        .second = "-device sdhci-pci -device sd-card,drive=second",
+    }, {
+        .name = "virtio-scsi/reset",
+        .guest = "timer-virtio-scsi", .schedule = "lost-timer-drain",
+        .rounds = 12, .device = "virtio-scsi-pci",
+        .second = "-device virtio-scsi-pci,id=scsi,ioeventfd=off "
+                  "-device scsi-hd,drive=second,bus=scsi.0,scsi-id=0",
+    }, {
+        .name = "nvme/disable",
+        .guest = "timer-nvme", .schedule = "lost-timer-drain", .rounds = 12,
+        .device = "nvme", .second = "-device nvme,drive=second,serial=x",
     }, {
         .name = "migration/lost-switchover",
         .guest = "lost-switchover", .schedule = "lost-switchover",
@@ -412,6 +440,9 @@ static void start_qemu(Run *run)
 {
     const WakeupCase *c = run->c;
     const char *d = run->dir;
+    g_autofree char *second = c->second ? g_strdup_printf(
+        "-drive if=none,id=second,format=raw,file=%s/disk2.img %s", d,
+        c->second) : g_strdup("");
 
     if (c->schedule) {
         set_env(run, true);
@@ -428,9 +459,9 @@ static void start_qemu(Run *run)
         "-chardev file,id=marks,path=%s/marks "
         "-device isa-debugcon,iobase=0xea,chardev=marks "
         "-device isa-debug-exit,iobase=0xf4,iosize=4 "
-        "-pidfile %s/pid %s",
+        "-pidfile %s/pid %s %s",
         d, d, c->format ?: "raw", d, c->aio ? "none" : "writeback",
-        c->aio ?: "threads", d, d, d, c->options ?: "");
+        c->aio ?: "threads", d, d, d, second, c->options ?: "");
     set_env(run, false);
 }
 
@@ -670,6 +701,7 @@ static void test_wakeup(const void *opaque)
     make_firmware(&run);
     make_file(&run, "flash.img", 0xff, FLASH_SIZE);
     make_file(&run, "disk.img", 0x5a, IMAGE_SIZE);
+    make_file(&run, "disk2.img", 0x5a, IMAGE_SIZE);
 
     why = cannot_run(&run);
     if (why) {
