@@ -13,8 +13,9 @@
 #   --limit MS      longest answer that is allowed (default 2000)
 #
 # A hang is one when the guest has stood still for 1.5 s; it was freed when the
-# guest ends its round after --wake.  Exit status: 0 every answer was right and
-# in time, 1 one was not.
+# guest ends its round after --wake.  Some binaries lose wakeups with nothing
+# forced: LOST WAKEUP of a QEMU at work is right if its guest then reports the
+# loss.  Exit status: 0 every answer was right and in time, 1 one was not.
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -104,6 +105,7 @@ boot() {
         -parallel none -monitor none -drive if=pflash,unit=0,format=raw,readonly=on,file="$work/firmware.bin" \
         -drive if=pflash,unit=1,format=raw,file="$work/flash.img" \
         -drive if=none,id=disk,format=raw,file="$work/disk.img" -device virtio-blk-pci,drive=disk,ioeventfd=off \
+        -chardev file,id=report,path="$work/report" -device isa-debugcon,iobase=0xe9,chardev=report \
         -device isa-debug-exit,iobase=0xf4,iosize=4 "$@" >/dev/null 2>"$work/err" </dev/null &
     pid=$!
     sleep 0.4
@@ -117,7 +119,13 @@ for ((i = 0; i < healthy; i++)); do
     paused) boot idle -S ;;
     *) boot "$kind" ;;
     esac
-    printf '%s\t%s\n' "$kind" "$("$work/ask" "$pid")" >>"$work/healthy"
+    answer=$("$work/ask" "$pid")
+    guest=
+    if [[ $answer == *'LOST WAKEUP'* ]]; then
+        sleep 1.5
+        guest=$(grep ' lost read ' "$work/report" | tail -n 1)
+    fi
+    printf '%s\t%s\t%s\n' "$kind" "$answer" "$guest" >>"$work/healthy"
     end_qemu 2>/dev/null || :
     wait "$pid" 2>/dev/null || :
     pid=
@@ -130,14 +138,15 @@ on_failure_clear
 longest() { cut -f 3 "$1" | sort -n | tail -n 1; }
 right=$(cut -f 2,4 "$work/hangs" | grep -c '^1	LOST WAKEUP$' || :)
 fine=$(cut -f 2,4 "$work/healthy" | grep -c '^0	NOT THIS$' || :)
-wrong=$(cut -f 4 "$work/healthy" | grep -c '^LOST WAKEUP$' || :)
+lost=$(awk -F'\t' '$4 == "LOST WAKEUP" && $7 != ""' "$work/healthy" | wc -l)
+wrong=$(awk -F'\t' '$4 == "LOST WAKEUP" && $7 == ""' "$work/healthy" | wc -l)
 slow=$(cat "$work/hangs" "$work/healthy" | awk -F'\t' -v limit="$limit" '$3 > limit' | wc -l)
 
 awk -F'\t' '$4 != "LOST WAKEUP"' "$work/hangs" | sed 's/^/    wrong: /' >&2
-awk -F'\t' '$4 != "NOT THIS"' "$work/healthy" | sed 's/^/    wrong: /' >&2
+awk -F'\t' '$4 != "NOT THIS"' "$work/healthy" | sed 's/^/    /' >&2
 echo "$binary"
 [ "$hangs" -eq 0 ] || echo "hangs: $right of $asked LOST WAKEUP, $freed freed by --wake, longest answer $(longest "$work/hangs") ms"
 [ "$hangs" -eq 0 ] || cut -f 1,7 "$work/hangs" | sort | uniq -c | sed 's/^ */    /; s/\t/: /'
-[ "$healthy" -eq 0 ] || echo "healthy: $fine of $healthy NOT THIS, $wrong LOST WAKEUP, longest answer $(longest "$work/healthy") ms"
+[ "$healthy" -eq 0 ] || echo "healthy: $fine of $healthy NOT THIS, $lost LOST WAKEUP that the guest confirms, $wrong that it does not, longest answer $(longest "$work/healthy") ms"
 [ "$right" -eq "$asked" ] && [ "$asked" -ge "$hangs" ] && [ "$freed" -eq "$asked" ] &&
-    [ "$fine" -eq "$healthy" ] && [ "$slow" -eq 0 ] || exit "$FINDING"
+    [ $((fine + lost)) -eq "$healthy" ] && [ "$slow" -eq 0 ] || exit "$FINDING"
