@@ -41,7 +41,7 @@ case $property in
 bh | rearm | sockets | cost | held | armed) define+=("-D${property^^}") ;;
 weak | all) ;;
 livelock) compile=(-DNP) check+=(-l) ;;
-livelock-fair) compile=(-DNP) check+=(-l -f) ;;
+livelock-fair) compile=(-DNP -DNFAIR=3) check+=(-l -f) ;;
 wakeup | served) define+=("-D${property^^}") compile=(-DNFAIR=3) check=(-a -f) ;;
 *) echo "model-run.sh: unknown property '$property'" >&2; exit 2 ;;
 esac
