@@ -3,10 +3,12 @@
 #
 # What the series costs: stock against its prefixes, measured in turn.
 #
-# usage: bench.sh [--tree DIR | --suite NAME] [--runs N] [--only PART]...
-#                 [--variants "NAME..."] [--out DIR]
+# usage: bench.sh [--tree DIR | --suite NAME | --builds DIR] [--runs N]
+#                 [--only PART]... [--variants "NAME..."] [--out DIR]
 #
 #   --tree DIR, --suite NAME  of which QEMU, as for qemu.sh
+#   --builds DIR       what is built already: DIR/stock, DIR/upto-1 and so on, each
+#                      with a qemu-system-x86_64 and an aio-poll, all built alike
 #   --runs N           runs of each variant (default 11, at least 6)
 #   --only PART        one of: calls iops poll idle locked; the rows of the other
 #                      parts stay as an earlier run left them
@@ -45,8 +47,8 @@ ROUNDS=3000
 PATIENCE_MS=2000
 POLL_SECONDS=0.2
 IDLE_RUNS=11
-SETTLE_SECONDS=5
-IDLE_SECONDS=60
+SETTLE_SECONDS=15 # a worker thread that has nothing to do ends after 10
+IDLE_SECONDS=30
 
 # ---- one QEMU with a guest ------------------------------------------------
 
@@ -106,8 +108,8 @@ part_calls() {
     line=$(grep -m 1 '^counts ' "$log") || cannot "the interposing library counted nothing"
     line=${line/clears=/reads=}
     for name in writes reads polls; do
-        grep -o "$name=[0-9]*" <<<"$line"
-    done | awk -F= -v n=$ROUNDS '{ sum += $2; print $1, $2 / n } END { print "calls", sum / n }'
+        grep -o " $name=[0-9]*" <<<"$line"
+    done | awk -F'[ =]' -v n=$ROUNDS '{ sum += $3; print $2, $3 / n } END { print "calls", sum / n }'
 }
 
 # usage: one_iops NAME READS DEPTH VARIANT DEVICE-OPTIONS ...
@@ -120,10 +122,10 @@ one_iops() {
 
 part_iops() {
     local iothread=("ioeventfd=on,iothread=io" -object "iothread,id=io")
-    one_iops iops-1 20000 1 "$1" ioeventfd=off
-    one_iops iops-32 60000 32 "$1" ioeventfd=off
-    one_iops iops-iothread-1 20000 1 "$1" "${iothread[@]}"
-    one_iops iops-iothread-32 60000 32 "$1" "${iothread[@]}"
+    one_iops iops-1 10000 1 "$1" ioeventfd=off
+    one_iops iops-32 40000 32 "$1" ioeventfd=off
+    one_iops iops-iothread-1 10000 1 "$1" "${iothread[@]}"
+    one_iops iops-iothread-32 40000 32 "$1" "${iothread[@]}"
 }
 
 part_poll() {
@@ -280,7 +282,7 @@ summarise() {
 
 plot() {
     command -v gnuplot >/dev/null || { say "no plot: gnuplot is missing; install it with: apt-get install --no-install-recommends gnuplot-nox"; return; }
-    awk -F, '$8 != "" && $3 != "stock" {
+    awk -F, 'NR > 1 && $8 != "" && $3 != "stock" {
                  if (!($2 in at)) at[$2] = ++n
                  if (!($3 in nth)) nth[$3] = ++vs
                  print $3, at[$2], $2, $6, $7, $8 }' "$1" >"$work/plot"
@@ -292,7 +294,7 @@ plot() {
               printf "set title \"%s\"\nset ylabel \"ratio to stock, 95 %% interval\"\n", title
               printf "set xrange [0.5:%g]\nset yrange [0:*]\nset grid y\nset key top left horizontal\n", n + 0.5
               printf "set xtics rotate by -40 noenhanced ("
-              for (i = 1; i <= n; i++) printf "%s\"%s\" %d", i > 1 ? ", " : "", name[i], i
+              for (i = 1; i <= n; i++) printf "%s\"%s\" %d", (i > 1 ? ", " : ""), name[i], i
               printf ")\n"
               for (i = 1; i <= vs; i++) printf "$v%d << EOD\n%sEOD\n", i, row[v[i]]
               printf "plot 1 notitle lc rgb \"gray\""
@@ -303,7 +305,7 @@ plot() {
 
 machine() {
     printf 'command: ./build.sh bench%s\n' "${said:+ $said}"
-    printf 'QEMU: %s\n' "$(cat "$(dirname "${built[stock]}")/src/VERSION")"
+    printf 'QEMU: %s\n' "$version"
     printf 'processors: %s x %s\n' "$(nproc)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
     printf 'kernel: %s\n' "$(uname -r)"
     printf 'compiler: %s, -O2\n' "$(gcc --version | head -n 1)"
@@ -311,6 +313,7 @@ machine() {
 
 said="$*"
 tree=()
+builds=
 runs=11
 parts=()
 read -ra variants <<<"stock 1 3 5 7"
@@ -319,6 +322,7 @@ while [ $# -gt 0 ]; do
     case $1 in
     -h | --help) print_help "$0"; exit 0 ;;
     --tree | --suite) tree=("$1" "$(value_of "$@")"); shift ;;
+    --builds) builds=$(value_of "$@"); shift ;;
     --runs) runs=$(value_of "$@"); shift ;;
     --only) parts+=("$(value_of "$@")"); shift ;;
     --variants) read -ra variants <<<"$(value_of "$@")"; shift ;;
@@ -342,6 +346,16 @@ take_build_folder
 guarded "$SCRIPTS/module.sh"
 declare -A built=()
 for variant in "${variants[@]}"; do
+    if [ -n "$builds" ]; then
+        case $variant in
+        [0-9]*) built[$variant]=$(realpath "$builds")/upto-$variant ;;
+        *) built[$variant]=$(realpath "$builds")/${variant//\//-} ;;
+        esac
+        for file in qemu-system-x86_64 aio-poll; do
+            [ -x "${built[$variant]}/$file" ] || die "there is no program ${built[$variant]}/$file"
+        done
+        continue
+    fi
     # A build folder of its own, so that the same trees with other options stay.
     built[$variant]=$(AIO_WAKEUP_BUILD=$BUILD/bench "$SCRIPTS/qemu.sh" "${tree[@]}" --variant "$variant" --print)
     AIO_WAKEUP_BUILD=$BUILD/bench AIO_WAKEUP_CONFIGURE="--extra-cflags=-O2 ${AIO_WAKEUP_CONFIGURE:-}" \
@@ -349,7 +363,8 @@ for variant in "${variants[@]}"; do
         --program "$ROOT/qtest/bench/aio-poll.c" >/dev/null
 done
 out=${out:-$BUILD/bench/results/$(basename "$(dirname "${built[stock]}")")}
-mkdir -p "$out" 2>/dev/null || die "cannot make the folder $out"
+mkdir -p "$out" "$BUILD/bench" 2>/dev/null || die "cannot make the folder $out"
+version=$("${built[stock]}/qemu-system-x86_64" --version | sed -n '1s/.*version \([^ ]*\).*/\1/p')
 work=$(mktemp -d "$BUILD/bench/run.XXXXXX")
 at_end "$work"
 
@@ -364,7 +379,7 @@ done
 summarise "$work/runs.csv" >"$work/summary.csv"
 machine >"$work/machine.txt"
 cp "$work/runs.csv" "$work/summary.csv" "$work/machine.txt" "$out/"
-plot "$out/summary.csv" "$out/ratios.svg" "QEMU $(cat "$(dirname "${built[stock]}")/src/VERSION"): prefixes of the series over stock"
+plot "$out/summary.csv" "$out/ratios.svg" "QEMU $version: prefixes of the series over stock"
 
 cut -d, -f2- "$out/summary.csv" | tr , '\t' | columns ""
 say "the runs are in $out"

@@ -300,9 +300,11 @@ static void peek(pid_t pid, uintptr_t address, uint8_t code[16])
     }
 }
 
+/* The linker's: where the code of this program begins and ends */
+extern char __executable_start[], etext[];
+
 static int print_instructions(void)
 {
-    extern char __executable_start[], etext[];
     struct user_regs_struct regs;
     Counts counts = { 0 };
     bool counting = false;
@@ -320,6 +322,7 @@ static int print_instructions(void)
         fprintf(stderr, "aio-poll: no process can be traced here\n");
         return 77;
     }
+    setvbuf(stdout, NULL, _IOLBF, 0);
     while (WIFSTOPPED(status)) {
         ptrace(PTRACE_GETREGS, pid, NULL, &regs);
         if (regs.rip == (uintptr_t)passing_begin) {
