@@ -7,7 +7,9 @@
  *
  * The *_chk names are what binaries built with _FORTIFY_SOURCE call.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 /* both names of each call are defined here, the plain and the 64 bit one */
 #undef _FILE_OFFSET_BITS
 #include <dlfcn.h>
