@@ -22,6 +22,9 @@
 #define HOLD_US (3 * G_USEC_PER_SEC / 2)
 #define HOLD_PATIENCE_MS 600000
 
+/* In so many rounds a hang has come, if it does */
+#define HOLD_ROUNDS 30
+
 /* One stray poll storm (a signal, a slow thread) is no spin; two are. */
 #define SPINS_TO_TELL 2
 
@@ -225,8 +228,9 @@ static bool judged(const Run *run)
     if (!run->opts->to_the_end && !run->opts->hold && (r->lost || r->spins >= SPINS_TO_TELL)) {
         return true;
     }
-    if (r->held) {
-        return r->rounds >= run->need;
+    /* so many hangs are wanted; not every round is one */
+    if (run->opts->hold && r->met < HOLD_ROUNDS) {
+        return r->held >= run->need && r->rounds > run->held_at;
     }
     return (run->scenario->schedule ? r->met : r->rounds) >= run->need;
 }
@@ -272,6 +276,12 @@ static void take_stuck(Run *run, QemuProcess *q, const EngineLog *log)
     take_columns(run, log);
 }
 
+/* Has a round ended since the newest hang? */
+static bool was_freed(const Run *run)
+{
+    return run->result->held && run->result->rounds > run->held_at;
+}
+
 /*
  * Leaves the hung QEMU to the command that the user named; a round that ends
  * after it was freed by it.  Returns false when there is nothing to run it on.
@@ -285,10 +295,10 @@ static bool hold_hang(Run *run, QemuProcess *q)
     g_autoptr(GError) error = NULL;
 
     /* a hang that the command has not ended is not run beside again */
-    if (!run->opts->hold ||
-        (run->result->held && run->held_at == run->result->rounds)) {
+    if (!run->opts->hold || (run->result->held && !was_freed(run))) {
         return false;
     }
+    run->result->freed += was_freed(run);
     run->result->held++;
     run->held_at = run->result->rounds;
     if (!g_spawn_sync(NULL, (char **)argv, env, G_SPAWN_CHILD_INHERITS_STDIN,
@@ -425,7 +435,7 @@ static void judge(Run *run)
         r->verdict = VERDICT_AFFECTED;
         set_string(&r->evidence, g_strdup_printf(
             "%u hangs, each left to the command; %u were freed", r->held,
-            r->rounds));
+            r->freed + was_freed(run)));
     } else if (r->lost) {
         r->verdict = VERDICT_AFFECTED;
         if (r->evidence && !r->stuck) {

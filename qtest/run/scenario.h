@@ -52,6 +52,7 @@ typedef struct ScenarioResult {
     unsigned rescued;           /* of the lost: by the guest's next event */
     unsigned spins;             /* quiet times in which the main loop spun */
     unsigned held;              /* hangs that a command was run beside */
+    unsigned freed;             /* of these: a round ended, but for the newest */
     bool unreachable;           /* the engine said so; see @reason */
     bool stuck;                 /* no round ended, the vCPU sleeps as well */
     double sleep_ms;            /* longest sleep ahead of it, -1: for ever */
