@@ -54,7 +54,9 @@ in_tree() {
         /^ \* Kept (always|since )/ { held = 0; next }
         held { print " *"; held = 0 }
         /^ \*$/ { held = 1; next }
-        { print }' "$cases/$2" |
+        # what was left out leaves no gap
+        /^$/ && (last == "" || last == "{") { next }
+        { print; last = $0 }' "$cases/$2" |
         sed -E 's/\bpark(-win32)?\.([ch])\b/aio-park\1.\2/g; s/\bwin32-sockets\.c/test-aio-&/g'
 }
 
@@ -81,8 +83,8 @@ remade() {
     at_end "$diff"
     {
         # the hunks for files that are not made here
-        awk '/^diff --git / { on = 0; head = $0; getline
-                              if (!/^new file/) { on = 1; print head } }
+        awk -v made="$(for file; do printf ' %s/%s ' "$folder" "$(name_in_tree "$file")"; done)" '
+             /^diff --git / { on = !index(made, " " substr($3, 3) " ") }
              /^-- $/ { exit }
              on' "$patch"
         for file; do
