@@ -343,6 +343,11 @@ says() {
     run "$tool" "$pid"
     says 0 "NOT THIS" "idle"
     [[ $output == *"main loop's own"* ]]
+    readelf -S "$qemu" | grep -q debug_info && command -v gdb >/dev/null || skip "no debug information, or no gdb"
+    run "$tool" --debug-info "$pid"
+    says 0 "NOT THIS" "offsets from debug information, the same by content"
+    run "$tool" "$pid"
+    says 0 "NOT THIS" "offsets from debug information (cached), the same by content"
 }
 
 @test "watch: a finding under a schedule, and none with a patched QEMU" {

@@ -225,7 +225,8 @@ static bool judged(const Run *run)
     if (run->scenario->boot_a_round && r->lost > r->rescued) {
         return false;
     }
-    if (!run->opts->to_the_end && !run->opts->hold && (r->lost || r->spins >= SPINS_TO_TELL)) {
+    if (!run->opts->to_the_end && !run->opts->hold &&
+        (r->lost || r->spins >= SPINS_TO_TELL)) {
         return true;
     }
     /* so many hangs are wanted; not every round is one */

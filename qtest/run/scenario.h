@@ -38,7 +38,7 @@ typedef struct RunOptions {
     bool to_the_end;            /* go on after the first loss */
     bool keep;                  /* keep the folders of the runs */
     bool progress;              /* draw a bar on stderr */
-    const char *hold;           /* shell command to run beside a hang, or NULL */
+    const char *hold;           /* shell command beside a hang, or NULL */
     unsigned total_rounds;      /* of all scenarios, for that bar */
 } RunOptions;
 
