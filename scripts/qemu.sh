@@ -35,14 +35,6 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$SCRIPTS/series.sh"
 
-# usage: must_build_here TREE: ends if it is older than what can be built here
-must_build_here() {
-    local why="is built with make, not with meson"
-    [ ! -e "$1/meson.build" ] || return 0
-    ! grep -q 'Python 3 or later is not yet supported' "$1/configure" || why="needs Python 2"
-    cannot "QEMU $(cat "$1/VERSION") $why: build it where that is usual (Debian 11 has both, a chroot will do), then: ./build.sh verdict BINARY"
-}
-
 # usage: sync_trees FROM TO [RSYNC OPTION...]: TO becomes a copy of FROM.  A file
 # that differs gets the present time, so that ninja sees the change either way.
 sync_trees() {

@@ -16,6 +16,14 @@ must_be_qemu() {
     fi
 }
 
+# usage: must_build_here TREE: ends if it is older than what can be built here
+must_build_here() {
+    local why="is built with make, not with meson"
+    [ ! -e "$1/meson.build" ] || return 0
+    ! grep -q 'Python 3 or later is not yet supported' "$1/configure" || why="needs Python 2"
+    cannot "QEMU $(cat "$1/VERSION") $why: build it where that is usual (Debian 11 has both, a chroot will do), then: ./build.sh verdict BINARY"
+}
+
 # usage: generations: their names, one a line; described by generation.conf
 generations() {
     (cd "$PATCHES" 2>/dev/null && for conf in */generation.conf; do

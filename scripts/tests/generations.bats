@@ -117,6 +117,17 @@ made_up() {
     [ "$status" -eq 77 ]
     [ "${#lines[@]}" -eq 1 ]
     [[ $output == *"make, not with meson"* ]]
+    run "$top/build.sh" --tree tree
+    [ "$status" -eq 77 ]
+    [ "${#lines[@]}" -eq 1 ]
+}
+
+@test "the main job on a tree that takes no series" {
+    made_up tree 2.4-to-5.1
+    run "$top/build.sh" --tree tree
+    [ "$status" -eq 2 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == *"no series; judge a build of it"* ]]
 }
 
 # usage: changed PATCH: the lines that it adds and removes
