@@ -174,7 +174,7 @@ boot_appliance() {
 start() {
     set -m
     env "${preload[@]}" setpriv --pdeathsig KILL "$@" </dev/null >"$dir/output" 2>&1 &
-    child=$!
+    started=$!
     set +m
 }
 
@@ -190,7 +190,7 @@ stop_stress() {
 qemu_pid() {
     case $mode in
     as-is | forced) pid=$(cat "$dir/pid" 2>/dev/null || :) ;;
-    *) pid=$child ;;
+    *) pid=$started ;;
     esac
 }
 
@@ -226,7 +226,7 @@ diagnose() {
 # usage: watch_boot: returns when it is over; sets $outcome unless it ended itself
 watch_boot() {
     local moved=$SECONDS seen_ticks=0 seen_written=0 slowed=
-    while kill -0 "$child" 2>/dev/null; do
+    while kill -0 "$started" 2>/dev/null; do
         sleep 0.2
         qemu_pid
         look
@@ -255,15 +255,16 @@ watch_boot() {
 # usage: stop_boot: QEMU is told, then made, to end; what it counted is logged
 stop_boot() {
     local i
+    [ -n "$started" ] || return 0
     [ -z "$pid" ] || kill -TERM "$pid" 2>/dev/null || :
-    kill -TERM -- "-$child" 2>/dev/null || :
+    kill -TERM -- "-$started" 2>/dev/null || :
     for ((i = 0; i < 20; i++)); do
-        kill -0 "$child" 2>/dev/null || break
+        kill -0 "$started" 2>/dev/null || break
         sleep 0.1
     done
-    kill -KILL -- "-$child" ${pid:+"$pid"} 2>/dev/null || :
-    wait "$child" 2>/dev/null || :
-    child=
+    kill -KILL -- "-$started" ${pid:+"$pid"} 2>/dev/null || :
+    wait "$started" 2>/dev/null || :
+    started=
 }
 
 guest_lines() { [ ! -e "$dir/report" ] || tr -d '\r' <"$dir/report"; }
@@ -340,6 +341,7 @@ case $mode in
 forced | forced-uefi) use_engine lost-bh ;;
 *) [ "$count" = no ] || use_engine count ;;
 esac
+started=''
 on_failure stop_stress
 if [ "$with_stress" = yes ]; then
     command -v stress-ng >/dev/null || cannot "stress-ng is missing; install it with: apt-get install stress-ng"
@@ -348,6 +350,7 @@ if [ "$with_stress" = yes ]; then
 fi
 
 outcome='' note='' pid='' ticks=0 written=0
+on_failure stop_boot
 began=$SECONDS
 begin=$EPOCHREALTIME
 case $mode in
@@ -359,8 +362,8 @@ watch_boot
 seconds=$((${EPOCHREALTIME/./} - ${begin/./}))
 if [ -z "$outcome" ]; then
     status=0
-    wait "$child" || status=$?
-    child=
+    wait "$started" || status=$?
+    started=
     judge_end "$status"
 else
     stop_boot
