@@ -162,6 +162,8 @@ DebugInfo *debug_info_start(const char *path, const Image *image)
 static int merge(const char *answer, Layout *layout, int *n)
 {
     g_auto(GStrv) lines = g_strsplit(answer, "\n", -1);
+    /* the BH's offsets are found with the first BH only */
+    bool bh_known = layout->bh.cb;
     int differ = 0;
 
     for (int i = 0; lines[i]; i++) {
@@ -175,8 +177,7 @@ static int merge(const char *answer, Layout *layout, int *n)
             int *place = (int *)((char *)layout + fields[j].place);
 
             if (!strcmp(fields[j].key, lines[i])) {
-                /* the BH's offsets are found with the first BH only */
-                if (layout->bh.cb || !g_str_has_prefix(lines[i], "bh.")) {
+                if (bh_known || !g_str_has_prefix(lines[i], "bh.")) {
                     differ += *place != atoi(space + 1);
                 }
                 *place = atoi(space + 1);

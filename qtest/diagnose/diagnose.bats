@@ -343,7 +343,14 @@ says() {
     run "$tool" "$pid"
     says 0 "NOT THIS" "idle"
     [[ $output == *"main loop's own"* ]]
-    readelf -S "$qemu" | grep -q debug_info && command -v gdb >/dev/null || skip "no debug information, or no gdb"
+}
+
+@test "diagnose: debug information says what is found by content" {
+    begin
+    readelf -SW "$qemu" | grep -q debug_info || skip "no debug information in $qemu; name another DIAGNOSE_QEMU"
+    command -v gdb >/dev/null || skip "no gdb"
+    boot "$(image idle 0 1000)"
+    until_idle
     run "$tool" --debug-info "$pid"
     says 0 "NOT THIS" "offsets from debug information, the same by content"
     run "$tool" "$pid"
