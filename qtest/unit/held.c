@@ -262,9 +262,7 @@ static void poll_held_clear_poll(void)
     }
 
     /* What A has written, or left to be looked for */
-    while (aio_poll(park_ctx, false)) {
-        /* Do nothing */
-    }
+    park_poll();
     park_before_poll = b_before_poll;
     aio_poll(park_ctx, true);
 }
@@ -318,9 +316,7 @@ static void test_held_leftover(void)
         park_run_any(poll_held_leftover);
         g_assert_cmpint(park_flush(), <=, 2);
     }
-    while (aio_poll(park_ctx, false)) {
-        /* Do nothing */
-    }
+    park_poll();
     park_unwatch(&other);
     event_notifier_cleanup(&other);
 }

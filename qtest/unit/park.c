@@ -353,6 +353,16 @@ unsigned park_flush(void)
     return n;
 }
 
+unsigned park_poll(void)
+{
+    unsigned n = 0;
+
+    while (n < PARK_SPIN && aio_poll(park_ctx, false)) {
+        n++;
+    }
+    return n;
+}
+
 void park_run(void (*poll)(void))
 {
     QemuThread waiter;

@@ -82,6 +82,9 @@ void park_unwatch(EventNotifier *e);
  */
 unsigned park_flush(void);
 
+/* The same with aio_poll(), until it makes no progress */
+unsigned park_poll(void);
+
 #define PARK_SPIN 100
 
 #if defined(CONFIG_LINUX) || defined(_WIN32)
