@@ -231,6 +231,12 @@ says() {
     inner=$(cat "/proc/$pid/task/$pid/children")
     run "$tool" "${inner% }"
     says 0 "NOT THIS" "deadlock: the main loop waits for the BQL, which thread "
+    number=$(awk '/^NSpid/ { print $NF }' "/proc/${inner% }/status")
+    if [ ! -d "/proc/$number" ]; then
+        run "$tool" "$number"
+        [ "$status" -eq 2 ]
+        [[ $output == *"process ${inner% } has this number in another PID namespace"* ]]
+    fi
     # and a hang in there is seen and freed from here
     TMPDIR=$here unshare --pid --fork --mount-proc --kill-child timeout 60 "$verdict" --scenario lost-bh --rounds 1 \
         --hold "touch $here/hung; while [ ! -e $here/done ]; do sleep 0.1; done" "$qemu" >namespace.out 2>&1 3>&- &

@@ -255,6 +255,32 @@ static void set_no_qemu(Target *t, GError **error)
     g_string_free(hint, true);
 }
 
+/* A container's own number is not the one that counts out here. */
+static void set_no_process(int pid, GError **error)
+{
+    GDir *dir = g_dir_open("/proc", 0, NULL);
+    GString *hint = g_string_new(NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *status = atoi(name) > 0 ?
+            proc_text(atoi(name), "status") : NULL;
+
+        if (status && atoi(name) != pid && strstr(status, "qemu") &&
+            status_last_number(status, "NSpid") == pid) {
+            g_string_append_printf(hint, "; process %s has this number in "
+                                   "another PID namespace", name);
+        }
+    }
+    g_clear_pointer(&dir, g_dir_close);
+    if (!hint->len && (kill(pid, 0) == 0 || errno == EPERM)) {
+        g_string_assign(hint, " to be seen; /proc is mounted with hidepid");
+    }
+    g_set_error(error, TARGET_ERROR, TARGET_ERROR_USE,
+                "there is no process %d%s", pid, hint->str);
+    g_string_free(hint, true);
+}
+
 /* A time namespace moves CLOCK_MONOTONIC. */
 static void read_clock(Target *t, const char *stat)
 {
@@ -361,11 +387,7 @@ Target *target_open_process(int pid, GError **error)
     t->pid = pid;
     t->name = proc_text(pid, "comm");
     if (!status || !stat || !t->name) {
-        g_set_error(error, TARGET_ERROR, TARGET_ERROR_USE,
-                    "there is no process %d%s", pid,
-                    kill(pid, 0) < 0 && errno == ESRCH ? "" :
-                    ", or /proc is mounted so that it does not show "
-                    "(hidepid)");
+        set_no_process(pid, error);
         target_free(t);
         return NULL;
     }
