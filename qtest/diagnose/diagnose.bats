@@ -208,6 +208,8 @@ says() {
     begin
     wrap=(env AIO_WAKEUP_BLOCK=bql LD_PRELOAD="$modules/diagnose/test-block.so")
     boot "$(image lost-bh 0 600000)"
+    kill -ALRM "$pid"       # any event: the main loop wants the BQL
+    sleep 0.2
     run "$tool" "$pid"
     says 0 "NOT THIS" "deadlock: the main loop waits for the BQL, which thread "
     owner=$(sed -n 's/.*which thread \([0-9]*\) holds; that one .*/\1/p' <<<"$output")
@@ -229,6 +231,8 @@ says() {
     wrap=(unshare --pid --fork --kill-child env AIO_WAKEUP_BLOCK=bql LD_PRELOAD="$modules/diagnose/test-block.so")
     boot "$(image lost-bh 0 600000)"
     inner=$(cat "/proc/$pid/task/$pid/children")
+    kill -ALRM "${inner% }"
+    sleep 0.2
     run "$tool" "${inner% }"
     says 0 "NOT THIS" "deadlock: the main loop waits for the BQL, which thread "
     number=$(awk '/^NSpid/ { print $NF }' "/proc/${inner% }/status")
