@@ -35,8 +35,9 @@ teardown() {
 
 # usage: boot FIRMWARE [OPTION...]: a QEMU beside the test; sets $pid
 boot() {
-    local firmware=$1
+    local firmware=$1 i
     shift
+    rm -f marks
     truncate -s 1M disk.img
     head -c 65536 /dev/zero | tr '\0' '\377' >flash.img
     "${wrap[@]}" "$qemu" -machine pc,accel=tcg -m 16 -nodefaults -no-user-config -vga none -display none \
@@ -50,7 +51,12 @@ boot() {
         -device isa-debug-exit,iobase=0xf4,iosize=4 "$@" >/dev/null 2>qemu.err 3>&- &
     pid=$!
     pids+=("$pid")
-    sleep 0.7
+    # QEMU opens it after its event loop is there; a busy host takes a while
+    for ((i = 0; i < 100; i++)); do
+        [ ! -e marks ] || break
+        sleep 0.1
+    done
+    sleep 0.6
 }
 wrap=(env)
 
