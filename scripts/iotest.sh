@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Runs the iotest under qtest/iotest with the ./check of a QEMU tree, stock or
-# patched, from outside the tree: raw and qcow2, scheduled and free.
+# patched, from outside the tree: see qtest/iotest/run.sh.
 #
 # usage: iotest.sh [--tree DIR | --suite NAME] [--variant NAME]
 #
@@ -17,7 +17,6 @@
 # 0 all as expected, 1 not, 2 wrong use, 77 not possible here.
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-. "$SCRIPTS/series.sh"
 
 which=()
 variant=stock
@@ -37,79 +36,9 @@ take_build_folder
 guarded "$SCRIPTS/module.sh"
 built=$(guarded "$SCRIPTS/qemu.sh" "${which[@]}" --variant "$variant" \
     qemu-system-x86_64 qemu-img qemu-io)
-src=$(dirname "$built")/src
 if [ -z "$expect" ]; then
     expect=kept
-    [ "$variant" != stock ] || expect=lost
-    [ "$("$ROOT/qtest/unit/tree-state.sh" "$src")" = stock ] || expect=kept
+    [ "$variant" != stock ] || expect=auto
 fi
-
-# Two folders of links: the tree's sources with our case among them, and a build
-# folder with the programs.  The links are what ./check goes by.
-overlay=$(dirname "$built")/iotest
-sources=$overlay/src/tests/qemu-iotests
-builds=$overlay/build/tests/qemu-iotests
-rm -rf "$overlay"
-mkdir -p "$sources" "$builds" "$overlay/build/storage-daemon"
-ln -s "$src/python" "$overlay/src/"
-for file in "$src"/tests/qemu-iotests/*; do
-    ln -s "$file" "$sources/"
-done
-if [ -d "$src/tests/qemu-iotests/tests" ]; then
-    name=aio-wakeup
-    cp --remove-destination "$ROOT"/qtest/iotest/aio-wakeup{,.out} "$builds/"
-    rm "$sources/tests"
-    mkdir "$sources/tests"
-    mv "$builds"/aio-wakeup* "$sources/tests/"
-else
-    # before 6.0: numbers, and a file of groups
-    name=400
-    cp "$ROOT/qtest/iotest/aio-wakeup" "$sources/$name"
-    cp "$ROOT/qtest/iotest/aio-wakeup.out" "$sources/$name.out"
-    rm "$sources/group"
-    { cat "$src/tests/qemu-iotests/group"; echo "$name rw auto quick"; } >"$sources/group"
-    printf 'PYTHON=/usr/bin/python3\n' >"$builds/common.env"
-fi
-ln -s "$sources/check" "$builds/check"
-for program in qemu-system-x86_64 qemu-img qemu-io; do
-    ln -s "$built/$program" "$overlay/build/$program"
-done
-# ./check wants these to be there; the case uses neither
-ln -s /bin/false "$overlay/build/qemu-nbd"
-ln -s /bin/false "$overlay/build/storage-daemon/qemu-storage-daemon"
-
-number=0
-bad=0
-# usage: run_case TITLE EXPECTED SCHEDULE FORMAT
-run_case() {
-    local title=$1 wanted=$2 log=$BUILD/log/iotest-$variant.log got
-    number=$((number + 1))
-    mkdir -p "$(dirname "$log")"
-    (cd "$builds" && AIO_WAKEUP_DIR=$BUILD/module AIO_WAKEUP_SCHEDULE=$3 \
-        guarded ./check "-$4" "$name") >"$log" 2>&1 || :
-    if grep -q '^Passed all 1 ' "$log"; then
-        got=kept
-    elif grep -qx '+a read was lost' "$log"; then
-        got=lost
-    elif grep -qE "not ?run|Not run" "$log"; then
-        printf 'ok %s %s # SKIP %s\n' "$number" "$title" \
-            "$(sed -n 's/.*\(no guest firmware.*\|the guest is for.*\)/\1/p' "$log" | head -n 1)"
-        return
-    else
-        got=failed
-    fi
-    if [ "$got" = "$wanted" ]; then
-        printf 'ok %s %s: %s\n' "$number" "$title" "$got"
-    else
-        printf 'not ok %s %s: %s, must be %s\n' "$number" "$title" "$got" "$wanted"
-        sed 's/^/# /' "$log"
-        bad=$((bad + 1))
-    fi
-}
-
-echo 1..4
-for format in raw qcow2; do
-    run_case "iotest $format under lost-bh" "$expect" lost-bh "$format"
-    run_case "iotest $format, nothing forced" kept none "$format"
-done
-[ "$bad" -eq 0 ] || exit "$FINDING"
+guarded "$ROOT/qtest/iotest/run.sh" --tree "$(dirname "$built")/src" --build "$built" \
+    --module "$BUILD/module" --expect "$expect" --work "$(dirname "$built")/iotest"
