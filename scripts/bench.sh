@@ -12,7 +12,9 @@
 #   --runs N           runs of each variant (default 11, at least 6)
 #   --only PART        one of: calls iops poll idle locked; the rows of the other
 #                      parts stay as an earlier run left them
-#   --variants LIST    default: "stock 1 3 5 7", the prefixes that claim something
+#   --variants LIST    default: "stock 1 3 5 7", the prefixes that claim something;
+#                      the highest number is judged as the whole series
+#   --table FILE       only print the table of a runs.csv that is there
 #   --out DIR          where the results go; default: below the build folder
 #
 # Parts:
@@ -280,6 +282,8 @@ summarise() {
         }' "$1"
 }
 
+print_table() { cut -d, -f2- | tr , '\t' | columns ""; }
+
 plot() {
     command -v gnuplot >/dev/null || { say "no plot: gnuplot is missing; install it with: apt-get install --no-install-recommends gnuplot-nox"; return; }
     awk -F, 'NR > 1 && $8 != "" && $3 != "stock" {
@@ -318,9 +322,11 @@ runs=11
 parts=()
 read -ra variants <<<"stock 1 3 5 7"
 out=
+table=
 while [ $# -gt 0 ]; do
     case $1 in
     -h | --help) print_help "$0"; exit 0 ;;
+    --table) table=$(value_of "$@"); shift ;;
     --tree | --suite) tree=("$1" "$(value_of "$@")"); shift ;;
     --builds) builds=$(value_of "$@"); shift ;;
     --runs) runs=$(value_of "$@"); shift ;;
@@ -331,6 +337,13 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+if [ -n "$table" ]; then
+    [ -s "$table" ] || die "there are no runs in $table"
+    summary=$(summarise "$table")
+    print_table <<<"$summary"
+    [[ $summary != *MISSED* ]] || exit "$FINDING"
+    exit 0
+fi
 [[ $runs =~ ^[0-9]+$ && $runs -ge 6 ]] || die "--runs takes a number from 6, not '$runs'; fewer give no interval"
 [ "${variants[0]:-}" = stock ] || die "--variants begins with stock, what the others are compared with"
 [ ${#variants[@]} -gt 1 ] || die "--variants names nothing to compare with stock"
@@ -342,20 +355,23 @@ done
 
 need_commands "the measurement" objdump=binutils awk=mawk
 [ "$(uname -m)" = x86_64 ] || cannot "the guest is for x86, this machine is a $(uname -m)"
-take_build_folder
-guarded "$SCRIPTS/module.sh"
 declare -A built=()
-for variant in "${variants[@]}"; do
-    if [ -n "$builds" ]; then
+if [ -n "$builds" ]; then
+    builds=$(realpath -e -- "$builds" 2>/dev/null) || die "there is no folder with builds: --builds DIR"
+    for variant in "${variants[@]}"; do
         case $variant in
-        [0-9]*) built[$variant]=$(realpath "$builds")/upto-$variant ;;
-        *) built[$variant]=$(realpath "$builds")/${variant//\//-} ;;
+        [0-9]*) built[$variant]=$builds/upto-$variant ;;
+        *) built[$variant]=$builds/${variant//\//-} ;;
         esac
         for file in qemu-system-x86_64 aio-poll; do
             [ -x "${built[$variant]}/$file" ] || die "there is no program ${built[$variant]}/$file"
         done
-        continue
-    fi
+    done
+fi
+take_build_folder
+guarded "$SCRIPTS/module.sh"
+for variant in "${variants[@]}"; do
+    [ -z "$builds" ] || break
     # A build folder of its own, so that the same trees with other options stay.
     built[$variant]=$(AIO_WAKEUP_BUILD=$BUILD/bench "$SCRIPTS/qemu.sh" "${tree[@]}" --variant "$variant" --print)
     AIO_WAKEUP_BUILD=$BUILD/bench AIO_WAKEUP_CONFIGURE="--extra-cflags=-O2 ${AIO_WAKEUP_CONFIGURE:-}" \
@@ -381,6 +397,6 @@ machine >"$work/machine.txt"
 cp "$work/runs.csv" "$work/summary.csv" "$work/machine.txt" "$out/"
 plot "$out/summary.csv" "$out/ratios.svg" "QEMU $version: prefixes of the series over stock"
 
-cut -d, -f2- "$out/summary.csv" | tr , '\t' | columns ""
+print_table <"$out/summary.csv"
 say "the runs are in $out"
 ! grep -q MISSED "$out/summary.csv" || exit "$FINDING"

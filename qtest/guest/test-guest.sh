@@ -81,19 +81,20 @@ flash=(-drive "if=pflash,unit=1,format=raw,file=$dir/flash.img")
 disk=(-drive "if=none,id=disk,format=raw,file=$dir/disk.img,aio=threads"
       -device "virtio-blk-pci,drive=disk,ioeventfd=off")
 
-# boot SCENARIO ROUNDS PATIENCE_MS QEMU-OPTION...: sets $status
+# boot SCENARIO ROUNDS PATIENCE_MS QEMU-OPTION...: sets $status; $flags are for
+# the guest, $limit is in seconds
 boot()
 {
     local scenario=$1 rounds=$2 patience=$3
 
     shift 3
     cp "$images/$scenario.bin" "$dir/image"
-    { le32 "$rounds"; le32 "$patience"; le32 500; } |
+    { le32 "$rounds"; le32 "$patience"; le32 500; le32 "${flags:-0}"; } |
         dd of="$dir/image" bs=4 seek=2 conv=notrunc status=none
     rm -f "$dir/report" "$dir/marks"
     touch "$dir/report" "$dir/marks"
     status=0
-    timeout -k 2 15 "$qemu" -nodefaults -no-user-config -vga none -display none \
+    timeout -k 2 "${limit:-15}" "$qemu" -nodefaults -no-user-config -vga none -display none \
         -serial none -parallel none -monitor none \
         -drive "if=pflash,unit=0,format=raw,readonly=on,file=$dir/image" \
         -chardev "file,id=report,path=$dir/report" \
@@ -128,7 +129,7 @@ says_error()
     [ "$status" = 3 ] && [ "$(tail -n 1 "$dir/report")" = "error $1" ]
 }
 
-echo "1..20"
+echo "1..23"
 rounds=20
 all=("${machine[@]}" "${flash[@]}" "${disk[@]}")
 
@@ -160,6 +161,13 @@ is "free-run ends" ended 1000 "[0-9]+"
 is "free-run tells its progress" \
     grep -Eqx "progress 1000 lost [0-9]+ us [0-9]+" "$dir/report"
 is "free-run gives no marks" [ ! -s "$dir/marks" ]
+
+flags=0 boot iops 1000 2000 "${all[@]}"
+is "iops reads one at a time" ended 1000 0
+flags=$((32 << 8)) boot iops 1001 2000 "${all[@]}"
+is "iops reads 32 at a time" ended 1001 0
+limit=3 flags=2 boot idle 0 2000 "${all[@]}"
+is "idle sleeps" [ "$status,$(tail -n 1 "$dir/report")" = 124,ready ]
 
 for scenario in lost-bh lost-timer free-run; do
     boot $scenario 3 0 "${all[@]}"
