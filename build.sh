@@ -18,6 +18,8 @@
 #   ./build.sh refresh [--tree DIR]
 #                             rebase a series on a newer source of its generation
 #   ./build.sh bench          what the series costs, stock against its prefixes
+#   ./build.sh compare-unit, compare-iotests, tsan
+#                             QEMU's own tests, stock against patched
 #   ./build.sh windows        the same on Windows: cross-built, the cases under Wine
 #   ./build.sh generations    which QEMU is affected, and which series it takes
 #   ./build.sh clean          remove what was built; --cache: the downloads too
