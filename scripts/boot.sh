@@ -152,12 +152,14 @@ WRAPPER
 }
 
 boot_appliance() {
-    local commands=(run : list-devices)
+    # the kernel may name disks in any order; disk.img is the first on the bus
+    # shellcheck disable=SC2016
+    local commands=(run : list-devices) first='$(ls /sys/bus/scsi/devices/*:0:0:0/block)'
     truncate -s 64M "$dir/program.img"
     [ "$mode" = as-is ] ||
         commands=(run : mkfs ext2 /dev/sdb : mount /dev/sdb / :
             upload "$linux/variables" /variables : chmod 0755 /variables :
-            debug sh "modprobe efivarfs; sync; sleep 1; exec /sysroot/variables /dev/sda 20 30")
+            debug sh "modprobe efivarfs; sync; sleep 1; exec /sysroot/variables /dev/$first 20 30")
     write_wrapper
     export LIBGUESTFS_BACKEND=direct LIBGUESTFS_BACKEND_SETTINGS=force_tcg
     export LIBGUESTFS_HV=$dir/hv LIBGUESTFS_CACHEDIR=$BUILD/libguestfs TMPDIR=$dir
