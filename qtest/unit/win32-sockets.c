@@ -75,6 +75,16 @@ static void send_byte(void)
                     WAIT_OBJECT_0);
 }
 
+/* A socket is a file descriptor since 8.0 */
+static void close_socket(int fd)
+{
+#ifdef closesocket
+    closesocket(fd);
+#else
+    close(fd);
+#endif
+}
+
 static void open_sockets(void)
 {
     struct sockaddr_in addr = {
@@ -92,15 +102,15 @@ static void open_sockets(void)
     g_assert_cmpint(connect(peer, (struct sockaddr *)&addr, len), ==, 0);
     sock = qemu_accept(listener, NULL, NULL);
     g_assert_cmpint(sock, >=, 0);
-    closesocket(listener);
+    close_socket(listener);
     received = 0;
 }
 
 static void close_sockets(void)
 {
     watch_socket(NULL);
-    closesocket(sock);
-    closesocket(peer);
+    close_socket(sock);
+    close_socket(peer);
     park_flush();
 }
 
