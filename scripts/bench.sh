@@ -391,10 +391,11 @@ at_end "$work"
 } >"$work/runs.csv"
 for part in "${parts[@]}"; do
     measure "$part"
+    cp "$work/runs.csv" "$out/"
 done
 summarise "$work/runs.csv" >"$work/summary.csv"
 machine >"$work/machine.txt"
-cp "$work/runs.csv" "$work/summary.csv" "$work/machine.txt" "$out/"
+cp "$work/summary.csv" "$work/machine.txt" "$out/"
 plot "$out/summary.csv" "$out/ratios.svg" "QEMU $version: prefixes of the series over stock"
 
 print_table <"$out/summary.csv"
