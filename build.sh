@@ -7,11 +7,12 @@
 #                             QEMU, the guest under its schedules, the table
 #   ./build.sh check          every test; the last line counts them
 #   ./build.sh unit           cases without a guest, on any tree, stock or patched
+#   ./build.sh qtest, iotest  cases with a guest: under libqtest, under ./check
 #   ./build.sh mutants        QEMU with known bugs in it: which case notices?
 #   ./build.sh verdict [BIN]  is this QEMU affected?  (no QEMU source, no root)
 #   ./build.sh diagnose PID   is this hung QEMU that hang?  --wake frees it
 #   ./build.sh watch CMD...   run a test suite; report each QEMU in it that hangs so
-#   ./build.sh apply --tree DIR [--upto N] [--dry-run] [--reverse]
+#   ./build.sh apply --tree DIR [--upto N | --with-tests] [--dry-run] [--reverse]
 #                             put the series on a QEMU tree, or take it off
 #   ./build.sh libguestfs     the original hang: libguestfs, UEFI variables in flash
 #   ./build.sh soak [BIN...]  many such boots, resumable, on many hosts
