@@ -99,7 +99,9 @@ mutate() {
 # usage: by_objects PATCH VARIANT: the answers of the cases, as unit.sh --table
 # prints them
 by_objects() {
-    local base name
+    local base name state
+    state=$(state_of "$2")
+    [[ $1 != */wrong/* ]] || state=early
     if [ "$2" != "$ready" ]; then
         guarded "$SCRIPTS/unit.sh" "${which[@]}" --variant "$2" --print >"$work/print" || return
         mapfile -t programs < <(cut -f1 "$work/print")
@@ -110,21 +112,24 @@ by_objects() {
     base=$(dirname "$("$SCRIPTS/qemu.sh" "${which[@]}" --print)")
     mutate "$base/work" "$base/unit" "$1" "$work/out" || return
     for name in "${programs[@]}"; do
-        guarded "$ROOT/qtest/unit/judge.sh" --expect "$(state_of "$2")" --table \
+        guarded "$ROOT/qtest/unit/judge.sh" --expect "$state" --table \
             "$ROOT/qtest/unit/$name.c" "$work/out/$name" | sed "s/^/$name\t/" || :
     done
 }
 
-# usage: by_cases PATCH: the cases whose answer is not that of its base, one a line
+# usage: by_cases PATCH: the cases that are lost though its base keeps them, or, of a
+# wrong fix, though a right one would; one a line
 by_cases() {
-    local kind base
+    local kind base state
     kind=$(basename "$(dirname "$(dirname "$1")")")
     base=$(says_of "$1" Base)
+    state=$(state_of "$base")
+    [ "$kind" != wrong ] || state=early
     if touched_files "$1" | grep -q '\.h$'; then
         # what is laid out anew must be compiled anew, all of it
         ready=
         guarded "$SCRIPTS/unit.sh" "${which[@]}" --variant "$kind/$(basename "$1" .patch)" --table \
-            --expect "$(state_of "$base")" >"$work/table" 2>"$work/log" || :
+            --expect "$state" >"$work/table" 2>"$work/log" || :
     else
         by_objects "$1" "${base:-stock}" >"$work/table" 2>"$work/log" || :
     fi
@@ -133,7 +138,7 @@ by_cases() {
         return "$NOT_POSSIBLE"
     fi
     cut -f2 "$work/table" >>"$work/cases"
-    awk -F'\t' '$3 != $4 { print $2 }' "$work/table"
+    awk -F'\t' '$4 == "kept" && $3 != "kept" { print $2 }' "$work/table"
 }
 
 ready=

@@ -110,7 +110,7 @@ static void test_nested_main_loop(void)
     for (i = 0; i < 10; i++) {
         aio_bh_schedule_oneshot(park_ctx, nested_bh, NULL);
         g_assert_cmpint(park_flush(), <=, 3);
-        g_assert(inner_done);
+        g_assert_true(inner_done);
     }
 }
 
