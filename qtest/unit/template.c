@@ -18,20 +18,20 @@
 #include "qemu/osdep.h"
 #include "park.h"
 
-static void poll_template(void)
+static void poll_it(void)
 {
     qemu_notify_event();
     aio_poll(park_ctx, false);
 }
 
-static void test_template(void)
+static void test_it(void)
 {
-    park_run_any(poll_template);
+    park_run_any(poll_it);
 }
 
 int main(int argc, char **argv)
 {
     park_init(&argc, &argv);
-    g_test_add_func("/aio-wakeup/template", test_template);
+    g_test_add_func("/aio-wakeup/template", test_it);
     return park_run_tests();
 }
