@@ -387,12 +387,18 @@ static void judge_lock(Judge *j, const Activity *main)
     const Thread *owner = find_thread(threads, main->owner);
     const char *what = image_is_data(j->t->image, main->mutex) ?
         "the BQL" : "a mutex";
+    g_autofree char *io = find_doing(j, DOING_IO);
     Activity a;
 
     activity_read(j->t, owner, threads, &a);
     if (a.doing == DOING_RUN || (j->t->pid && has_run(j, owner))) {
         answer(j, ANSWER_NOT_THIS, "the main loop waits for %s, which thread "
                "%d holds; that one %s", what, owner->tid, a.text);
+    } else if (a.doing == DOING_POLL && j->last.main->notify_me >= 2) {
+        answer(j, ANSWER_NOT_THIS, "%s%s; thread %d is in aio_poll and waits "
+               "for I/O, and the main loop waits for %s, which that one holds",
+               io ? "I/O is pending in the kernel: " : "I/O or a job has not "
+               "completed", io ? io : "", owner->tid, what);
     } else {
         answer(j, ANSWER_NOT_THIS, "deadlock: the main loop waits for %s, "
                "which thread %d holds; that one %s", what, owner->tid, a.text);
