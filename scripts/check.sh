@@ -252,6 +252,13 @@ suite_qtest() {
         build "$variant" qemu-system-x86_64 qemu-img || continue
         tap "$variant qtest" "$log/$variant-qtest.tap" "$SCRIPTS/qtest.sh" --variant "$variant"
     done
+    # another architecture, if the machine has what it takes
+    if command -v qemu-system-aarch64 aarch64-linux-gnu-gcc >/dev/null; then
+        tap "aarch64 qtest on the installed QEMU" "$log/aarch64-qtest.tap" "$SCRIPTS/qtest.sh" \
+            --binary "$(command -v qemu-system-aarch64)" --expect lost
+    else
+        result skip "qtest on aarch64" "install qemu-system-arm and gcc-aarch64-linux-gnu"
+    fi
 }
 
 suite_iotest() {

@@ -11,8 +11,8 @@
 #                   own release
 #   --variant NAME  stock (default), patched, a number, wrong/NAME, mutants/NAME:
 #                   see qemu.sh
-#   --binary FILE   run this qemu-system-x86_64 instead of the one built here;
-#                   --expect says what it must show
+#   --binary FILE   run this qemu-system-x86_64 or -aarch64 instead of the one
+#                   built here; --expect says what it must show
 #   --expect WORD   instead of what the tree's content says: lost, kept, or as in
 #                   qtest/unit/judge.sh
 #   --only PATTERN  only cases that this matches, as in virtio-blk/lost-*
@@ -46,7 +46,11 @@ while [ $# -gt 0 ]; do
     shift
 done
 if [ -n "$binary" ]; then
-    [[ $binary == *-system-x86_64 ]] || die "libqtest wants a file name that ends in -system-x86_64, not $binary"
+    case $binary in
+    *-system-x86_64) ;;
+    *-system-aarch64) judge+=(--arch aarch64) ;;
+    *) die "libqtest wants a file name that ends in -system-x86_64 or -system-aarch64, not $binary" ;;
+    esac
     [[ " ${judge[*]} " == *' --expect '* ]] || die "what must $binary show? --expect lost or --expect kept"
 fi
 take_build_folder

@@ -42,6 +42,8 @@
  * Kept since early (no-external): virtio-blk/reset virtio-scsi/reset ide/stop-dma
  * Kept always (external): virtio-blk/reset virtio-scsi/reset ide/stop-dma
  * Kept always: nvme/disable
+ * Kept since early (aarch64): virt/lost-bh virt/lost-bh/qcow2
+ * Kept since early (aarch64): virt/clear-before-poll
  * Kept always: virtio-blk/late-write virtio-blk/free-run
  * Kept always: virtio-blk/free-run/qcow2 virtio-blk/free-run/two-vcpus
  * Kept always: virtio-blk/lost-bh/aio-native virtio-blk/lost-bh/aio-io_uring
@@ -54,6 +56,7 @@
 
 #define IMAGE_SIZE (1024 * 1024)
 #define FLASH_SIZE (64 * 1024)
+#define VIRT_FLASH_SIZE (64 * 1024 * 1024)
 #define GUEST_PATIENCE_MS 300
 #define LOOK_US 10000
 #define BOUND_US (60 * G_USEC_PER_SEC)
@@ -72,7 +75,7 @@
 /* A shorter sleep ends by itself before anybody calls it a hang. */
 #define SLEEP_MS 1000
 
-/* Offset 0 of the firmware */
+/* At the firmware's offset 0; for aarch64, which begins with code, at 64 */
 typedef struct {
     char magic[8];
     uint32_t rounds;
@@ -83,6 +86,7 @@ typedef struct {
 
 typedef struct {
     const char *name;
+    bool virt;                  /* for aarch64, machine "virt" */
     const char *guest;          /* firmware */
     const char *schedule;       /* NULL: nothing is forced */
     const char *device;         /* must be in this QEMU */
@@ -177,6 +181,16 @@ static const WakeupCase cases[] = {
         .name = "migration/lost-switchover",
         .guest = "lost-switchover", .schedule = "lost-switchover",
         .rounds = 1, .ends_qemu = true, .migrates = true,
+    }, {
+        .name = "virt/lost-bh", .virt = true,
+        .guest = "aarch64/lost-bh", .schedule = "lost-bh", .rounds = 12,
+    }, {
+        .name = "virt/lost-bh/qcow2", .virt = true, .format = "qcow2",
+        .guest = "aarch64/lost-bh", .schedule = "lost-bh", .rounds = 12,
+    }, {
+        .name = "virt/clear-before-poll", .virt = true,
+        .guest = "aarch64/lost-bh", .schedule = "clear-before-poll",
+        .rounds = 12,
     },
 };
 
@@ -247,6 +261,11 @@ static char *lacks_aio(const char *image, const char *aio)
     return strstr(out, "no-such-device") ? NULL : g_strdup(g_strstrip(out));
 }
 
+static bool is_virt(void)
+{
+    return !strcmp(qtest_get_arch(), "aarch64");
+}
+
 /* --- files of a run ------------------------------------------------------ */
 
 static char *file_of(const Run *run, const char *name)
@@ -271,18 +290,22 @@ static void make_firmware(const Run *run)
     g_autofree char *path = file_of(run, "firmware.bin");
     g_autofree char *image = NULL;
     g_autoptr(GError) error = NULL;
+    size_t at = run->c->virt ? 64 : 0;
     GuestConfig config;
     gsize size;
 
     g_file_get_contents(built, &image, &size, &error);
     g_assert_no_error(error);
-    g_assert_cmpint(size, >, sizeof(config));
-    memcpy(&config, image, sizeof(config));
+    g_assert_cmpint(size, >, at + sizeof(config));
+    memcpy(&config, image + at, sizeof(config));
     g_assert_true(!memcmp(config.magic, "AIOWAKE1", 8));
     config.rounds = 0;
     config.patience_ms = GUINT32_TO_LE(GUEST_PATIENCE_MS);
-    memcpy(image, &config, sizeof(config));
+    memcpy(image + at, &config, sizeof(config));
     g_assert_true(g_file_set_contents(path, image, size, NULL));
+    if (run->c->virt) {
+        g_assert_cmpint(truncate(path, VIRT_FLASH_SIZE), ==, 0);
+    }
 }
 
 static bool make_qcow2(const Run *run)
@@ -449,19 +472,24 @@ static void start_qemu(Run *run)
     }
     /* libqtest adds -accel qtest after this: the first one counts. */
     run->qts = qtest_initf(
-        "-machine pc -accel tcg -m 16 -nodefaults -no-user-config -vga none "
+        "%s -accel tcg -m 16 -nodefaults -no-user-config "
         "-drive if=pflash,unit=0,format=raw,readonly=on,file=%s/firmware.bin "
         "-drive if=pflash,unit=1,format=raw,file=%s/flash.img "
         "-drive if=none,id=disk,format=%s,file=%s/disk.img,cache=%s,aio=%s "
-        "-device virtio-blk-pci,drive=disk,ioeventfd=off "
         "-chardev file,id=report,path=%s/report "
-        "-device isa-debugcon,iobase=0xe9,chardev=report "
         "-chardev file,id=marks,path=%s/marks "
-        "-device isa-debugcon,iobase=0xea,chardev=marks "
-        "-device isa-debug-exit,iobase=0xf4,iosize=4 "
-        "-pidfile %s/pid %s %s",
+        "-pidfile %s/pid %s %s %s",
+        c->virt ? "-machine virt,secure=on -cpu cortex-a57"
+                : "-machine pc -vga none",
         d, d, c->format ?: "raw", d, c->aio ? "none" : "writeback",
-        c->aio ?: "threads", d, d, d, second, c->options ?: "");
+        c->aio ?: "threads", d, d, d,
+        c->virt ? "-device virtio-blk-device,drive=disk "
+                  "-serial chardev:report -serial chardev:marks"
+                : "-device virtio-blk-pci,drive=disk,ioeventfd=off "
+                  "-device isa-debugcon,iobase=0xe9,chardev=report "
+                  "-device isa-debugcon,iobase=0xea,chardev=marks "
+                  "-device isa-debug-exit,iobase=0xf4,iosize=4",
+        second, c->options ?: "");
     set_env(run, false);
 }
 
@@ -671,13 +699,19 @@ static const char *cannot_run(Run *run)
 {
     const WakeupCase *c = run->c;
     static char *why;
+    g_autofree char *bin = g_strconcat(c->guest, ".bin", NULL);
+    g_autofree char *built = g_build_filename(module_dir(), "guest", bin,
+                                              NULL);
+    const char *disk = c->virt ? "virtio-blk-device" : "virtio-blk-pci";
 
     g_free(why);
     why = NULL;
-    if (!has_device("isa-debugcon") || !has_device("virtio-blk-pci") ||
-        (c->device && !has_device(c->device))) {
+    if (!g_file_test(built, G_FILE_TEST_EXISTS)) {
+        why = g_strdup_printf("%s is not built, it needs a compiler for its "
+                              "architecture (gcc-aarch64-linux-gnu)", built);
+    } else if (!has_device(disk) || (c->device && !has_device(c->device))) {
         why = g_strdup_printf("this QEMU has no %s; build it with all devices"
-            " (AIO_WAKEUP_DEVICES=all)", c->device ?: "virtio-blk-pci");
+            " (AIO_WAKEUP_DEVICES=all)", c->device ?: disk);
     } else if (c->format && !make_qcow2(run)) {
         why = g_strdup("no qcow2 image: set QTEST_QEMU_IMG to a qemu-img");
     } else if (c->aio) {
@@ -698,15 +732,20 @@ static void test_wakeup(const void *opaque)
 
     run.dir = g_dir_make_tmp("aio-wakeup-XXXXXX", NULL);
     g_assert_nonnull(run.dir);
-    make_firmware(&run);
     make_file(&run, "flash.img", 0xff, FLASH_SIZE);
     make_file(&run, "disk.img", 0x5a, IMAGE_SIZE);
     make_file(&run, "disk2.img", 0x5a, IMAGE_SIZE);
+    if (run.c->virt) {
+        g_autofree char *flash = file_of(&run, "flash.img");
+
+        g_assert_cmpint(truncate(flash, VIRT_FLASH_SIZE), ==, 0);
+    }
 
     why = cannot_run(&run);
     if (why) {
         g_test_skip(why);
     } else {
+        make_firmware(&run);
         if (run.c->migrates) {
             run_migration(&run);
         } else {
@@ -732,7 +771,8 @@ int main(int argc, char **argv)
         g_autofree char *path = g_strdup_printf("aio-wakeup/%s",
                                                 cases[i].name);
 
-        if (g_pattern_match_simple(only, cases[i].name)) {
+        if (cases[i].virt == is_virt() &&
+            g_pattern_match_simple(only, cases[i].name)) {
             qtest_add_data_func(path, &cases[i], test_wakeup);
         }
     }

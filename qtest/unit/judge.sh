@@ -23,6 +23,7 @@
 #                    STATE
 #   --only PATTERN   only the cases that this matches; the program must leave out
 #                    others by itself, for AIO_WAKEUP_ONLY=PATTERN
+#   --arch WORD      only what the header says for "(WORD)": another architecture
 #   --win32          the program was built for Windows
 #   --table          instead of TAP: CASE, lost or kept, expected, ms; tabs
 #                    between them
@@ -34,6 +35,7 @@ set -euo pipefail
 tree=
 expect=auto
 os=posix
+arch=
 table=no
 wrong() { echo "judge.sh: $*" >&2; exit 2; }
 while [ $# -gt 0 ]; do
@@ -42,6 +44,7 @@ while [ $# -gt 0 ]; do
     --tree) tree=${2:-}; shift ;;
     --expect) expect=${2:-}; shift ;;
     --only) export AIO_WAKEUP_ONLY=${2:-}; shift ;;
+    --arch) arch=${2:-}; shift ;;
     --win32) os=win32 ;;
     --table) table=yes ;;
     -*) wrong "unknown option $1" ;;
@@ -76,9 +79,13 @@ declare -A wanted=()
 while read -r line; do
     names=${line#*: }
     head=${line%%:*}
-    case $head in
-    *'('*')') [[ $head == *"($os)" || $head == *"($external)" ]] || continue ;;
-    esac
+    given=
+    [[ $head != *'('*')' ]] || { given=${head##*\(}; given=${given%)}; }
+    if [ -n "$arch" ]; then
+        [ "$given" = "$arch" ] || continue
+    elif [ -n "$given" ]; then
+        [ "$given" = "$os" ] || [ "$given" = "$external" ] || continue
+    fi
     case $head in
     'Kept always'*) since=0 ;;
     'Kept since '*) since=${head#Kept since }; since=$(rank "${since%% *}") ;;
