@@ -253,7 +253,7 @@ suite_qtest() {
         tap "$variant qtest" "$log/$variant-qtest.tap" "$SCRIPTS/qtest.sh" --variant "$variant"
     done
     # another architecture, if the machine has what it takes
-    if command -v qemu-system-aarch64 aarch64-linux-gnu-gcc >/dev/null; then
+    if command -v qemu-system-aarch64 >/dev/null && command -v aarch64-linux-gnu-gcc >/dev/null; then
         tap "aarch64 qtest on the installed QEMU" "$log/aarch64-qtest.tap" "$SCRIPTS/qtest.sh" \
             --binary "$(command -v qemu-system-aarch64)" --expect lost
     else
