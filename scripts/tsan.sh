@@ -3,9 +3,11 @@
 #
 # QEMU's unit tests under ThreadSanitizer: does the series add a data race?
 #
-# usage: tsan.sh [--tree DIR | --suite NAME] [--runs N] [--out DIR]
+# usage: tsan.sh [--tree DIR | --suite NAME | --builds STOCK PATCHED] [--runs N]
+#                [--out DIR]
 #
 #   --tree DIR, --suite NAME  which QEMU, as for qemu.sh
+#   --builds STOCK PATCHED    folders that hold the test programs already
 #   --runs N    how often each test is run, stock and patched in turn (default 10)
 #   --out DIR   where the reports go; default: below the build folder
 #
@@ -32,7 +34,7 @@ pairs() {
         function place(n,   i, text, found) {
             for (i = 0; i < frames[n]; i++) {
                 # a frame of the sanitizer, the C library or glib is not a place
-                if (where[n, i] ~ /\/src\/|^\.\.\// && where[n, i] !~ /compiler-rt|sanitizer/) {
+                if (where[n, i] ~ /\.[ch]($|:)/ && where[n, i] !~ /\/sysdeps\/|^(\.\/)?(csu|nptl|posix|io)\/|compiler-rt/) {
                     text = text (found ? " < " : "") name[n, i]
                     if (++found == 2) break
                 }
@@ -69,12 +71,18 @@ run_test() {
 }
 
 tree=()
+declare -A built=()
 runs=10
 out=
 while [ $# -gt 0 ]; do
     case $1 in
     -h | --help) print_help "$0"; exit 0 ;;
     --tree | --suite) tree=("$1" "$(value_of "$@")"); shift ;;
+    --builds)
+        [ $# -ge 3 ] || die "--builds takes two folders"
+        built=([stock]=$(realpath -e "$2") [patched]=$(realpath -e "$3")) || die "no such folders: $2 $3"
+        shift 2
+        ;;
     --runs) runs=$(value_of "$@"); shift ;;
     --out) out=$(value_of "$@"); shift ;;
     *) die "unknown word $1" ;;
@@ -85,26 +93,41 @@ done
 need_commands "ThreadSanitizer" clang=clang llvm-symbolizer=llvm
 take_build_folder
 
-export AIO_WAKEUP_CONFIGURE="--enable-tsan --cc=clang --cxx=clang++ ${AIO_WAKEUP_CONFIGURE:-}"
-declare -A built=()
-for variant in stock patched; do
-    built[$variant]=$(AIO_WAKEUP_BUILD=$BUILD/tsan "$SCRIPTS/qemu.sh" "${tree[@]}" --variant "$variant" --print)
-done
-if [ "${tree[0]:-}" = --tree ]; then
-    source=${tree[1]}
+# usage: find_tests FOLDER SUFFIX: sets $unit and $targets to what is there
+find_tests() {
+    local test
+    unit=tests/unit
+    [ -d "$1/$unit" ] || unit=tests
+    [ -d "$1/$unit" ] || unit=.
+    targets=()
+    for test in "${tests[@]}"; do
+        [ ! -f "$1/$unit/$test$2" ] || targets+=("$unit/$test")
+    done
+    [ ${#targets[@]} -gt 0 ] || cannot "there are no unit tests in $1"
+}
+
+build_both() {
+    local variant source=${tree[1]:-}
+    export AIO_WAKEUP_BUILD=$BUILD/tsan
+    export AIO_WAKEUP_CONFIGURE="--enable-tsan --cc=clang --cxx=clang++ ${AIO_WAKEUP_CONFIGURE:-}"
+    for variant in stock patched; do
+        built[$variant]=$("$SCRIPTS/qemu.sh" "${tree[@]}" --variant "$variant" --print)
+    done
+    if [ "${tree[0]:-}" != --tree ]; then
+        source=$(dirname "${built[stock]}")/src
+        guarded "$SCRIPTS/source.sh" "${tree[@]}" "$source"
+    fi
+    find_tests "$source" .c
+    for variant in stock patched; do
+        guarded "$SCRIPTS/qemu.sh" "${tree[@]}" --variant "$variant" "${targets[@]}" >/dev/null
+    done
+}
+
+if [ ${#built[@]} -gt 0 ]; then
+    find_tests "${built[stock]}" ""
 else
-    source=$(dirname "${built[stock]}")/src
-    AIO_WAKEUP_BUILD=$BUILD/tsan guarded "$SCRIPTS/source.sh" "${tree[@]}" "$source"
+    build_both
 fi
-unit=tests/unit
-[ -d "$source/$unit" ] || unit=tests
-targets=()
-for test in "${tests[@]}"; do
-    [ ! -e "$source/$unit/$test.c" ] || targets+=("$unit/$test")
-done
-for variant in stock patched; do
-    AIO_WAKEUP_BUILD=$BUILD/tsan guarded "$SCRIPTS/qemu.sh" "${tree[@]}" --variant "$variant" "${targets[@]}" >/dev/null
-done
 
 out=${out:-$BUILD/tsan/results}
 mkdir -p "$out" 2>/dev/null || die "cannot make the folder $out"
