@@ -230,20 +230,41 @@ static void merge_equal(GPtrArray *list)
     }
 }
 
+static bool was_there(const Judge *j, const Work *w)
+{
+    for (guint i = 0; i < j->first.work->len; i++) {
+        if (!strcmp(w->key, g_array_index(j->first.work, Work, i).key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What was there in both looks */
 static void keep_lasting_work(Judge *j)
 {
     for (guint i = 0; i < j->last.work->len; i++) {
         const Work *w = &g_array_index(j->last.work, Work, i);
 
-        for (guint k = 0; k < j->first.work->len; k++) {
-            if (!strcmp(w->key, g_array_index(j->first.work, Work, k).key)) {
-                g_ptr_array_add(j->d->pending, g_strdup(w->text));
-                break;
-            }
+        if (was_there(j, w)) {
+            g_ptr_array_add(j->d->pending, g_strdup(w->text));
         }
     }
     merge_equal(j->d->pending);
+}
+
+/* Could the answer be LOST WAKEUP?  Anything else needs no patience. */
+static bool looks_lost(const Judge *j)
+{
+    if (has_run(j, &g_array_index(j->last.threads, Thread, 0))) {
+        return false;
+    }
+    for (guint i = 0; i < j->last.work->len; i++) {
+        if (was_there(j, &g_array_index(j->last.work, Work, i))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void G_GNUC_PRINTF(3, 4) answer(Judge *j, Answer a, const char *fmt, ...)
@@ -583,7 +604,7 @@ Diagnosis *diagnose_process(int pid, gint64 within_us, GError **error)
             answer(&j, ANSWER_NOT_THIS, "process %d has ended just now", pid);
             break;
         }
-        starved = find_starved(&j);
+        starved = looks_lost(&j) ? find_starved(&j) : NULL;
         if (!starved && !j.d->how && add_how(&j, job, deadline - 2 * LOOK_US)) {
             /* debug information knew better */
             look_clear(&j.first);

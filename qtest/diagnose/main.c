@@ -12,7 +12,7 @@
 #include "report.h"
 #include "wake.h"
 
-#define WITHIN_US 1800000
+#define WITHIN_US 1600000
 #define PATIENT_US (60 * G_USEC_PER_SEC)
 
 enum {
