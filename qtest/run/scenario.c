@@ -381,7 +381,8 @@ static bool run_qemu(Run *run, GError **error)
     log = engine_log_new(q->log_path);
     while (talking && !run->done) {
         gint64 stuck = g_get_monotonic_time() +
-                       (opts->hold && spoke ? HOLD_US : STUCK_US);
+                       (opts->hold && spoke && (!r->held || was_freed(run)) ?
+                        HOLD_US : STUCK_US);
         gint64 deadline = MIN(opts->deadline_us, stuck);
         g_autofree char *line = NULL;
 
