@@ -14,11 +14,22 @@
 #include "qemu/sockets.h"
 #include "park.h"
 
+static void notify(void)
+{
+    aio_notify(park_ctx);
+}
+
+static void poll_notify(void)
+{
+    park_in_worker(notify);
+}
+
 static void test_no_spin(void)
 {
     int i;
 
     for (i = 0; i < 10; i++) {
+        park_run_any(poll_notify);
         aio_notify(park_ctx);
         g_assert_cmpint(park_flush(), <=, 2);
     }
@@ -55,11 +66,6 @@ static void test_no_spin_poll(void)
 }
 
 /* To be woken up is no progress: see 70232b5253a3 */
-static void notify(void)
-{
-    aio_notify(park_ctx);
-}
-
 static void poll_no_progress(void)
 {
     park_in_worker(notify);
