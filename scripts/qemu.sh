@@ -163,9 +163,11 @@ configure() {
 precompile() {
     local to=qemu/osdep.h.gch object flags
     mkdir -p "$to" || return
+    # for the second time that a source includes it
+    printf '#include "%s"\n' ../../src/include/qemu/osdep.h >qemu/osdep.h
     for object in libqemuutil.a.p/util_osdep.c.obj libqom.fa.p/qom_object.c.obj; do
         flags=$(ninja -t commands -s "$object" | sed -n '$s, -MD .*,,p')
-        eval "$flags -x c-header -o $to/${object%%/*}.gch ../src/include/qemu/osdep.h" || return
+        eval "$flags -x c-header -o $to/${object%%/*}.gch qemu/osdep.h" || return
     done
 }
 
