@@ -157,7 +157,7 @@ for patch in "${chosen[@]}"; do
         verdict="needs ./build.sh windows"
         : >"$work/found"
     elif [ -n "$model" ]; then
-        guarded "$SCRIPTS/models.sh" --only "^$model " >"$work/models" 2>&1 || :
+        guarded "$SCRIPTS/models.sh" --only " $model " >"$work/models" 2>&1 || :
         if grep -q '^[1-9][0-9]* verdicts, 0 not as expected' "$work/models"; then
             verdict="detected by the model ($model)"
         else
@@ -180,7 +180,7 @@ for patch in "${chosen[@]}"; do
 done
 
 # The matrix: a column for each case that was run, numbered below.
-touch "$work/cases"
+[ -e "$work/cases" ] || echo none >"$work/cases"
 awk -F'\t' '
     FNR == NR { if (!($1 in number)) { number[$1] = ++n; name[n] = $1 } next }
     FNR == 1 { head = "mutant\tbase\ts"
