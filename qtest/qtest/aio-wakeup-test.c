@@ -438,7 +438,8 @@ static bool is_judged(const Run *run)
 
 /* --- QEMU ---------------------------------------------------------------- */
 
-static void set_env(const Run *run, bool on)
+/* What the environment of QEMU says; what was preloaded before stays so. */
+static void set_env(const Run *run, const char *preloaded)
 {
     g_autofree char *engine = g_build_filename(module_dir(), "schedule",
                                                "aio-wakeup-schedule.so", NULL);
@@ -446,33 +447,40 @@ static void set_env(const Run *run, bool on)
     g_autofree char *schedule = g_build_filename(module_dir(), "schedule",
                                                  name, NULL);
     g_autofree char *log = file_of(run, "schedule.log");
+    g_autofree char *preload = g_strjoin(preloaded ? ":" : "", engine,
+                                         preloaded ?: "", NULL);
 
-    if (!on) {
-        g_unsetenv("LD_PRELOAD");
-        return;
-    }
     g_assert_true(g_file_test(engine, G_FILE_TEST_EXISTS));
-    g_setenv("LD_PRELOAD", engine, true);
+    g_setenv("LD_PRELOAD", preload, true);
     g_setenv("AIO_WAKEUP_SCHEDULE", schedule, true);
     g_setenv("AIO_WAKEUP_LOG", log, true);
     g_setenv("AIO_WAKEUP_LOG_ROUNDS", g_getenv("AIO_WAKEUP_KEEP") ? "3" : "0",
              true);
 }
 
+/* The command must have worked. */
+static void worked(QDict *response)
+{
+    g_assert_nonnull(response);
+    g_assert_true(qdict_haskey(response, "return"));
+    qobject_unref(response);
+}
+
 static void start_qemu(Run *run)
 {
     const WakeupCase *c = run->c;
     const char *d = run->dir;
+    g_autofree char *preloaded = g_strdup(g_getenv("LD_PRELOAD"));
     g_autofree char *second = c->second ? g_strdup_printf(
         "-drive if=none,id=second,format=raw,file=%s/disk2.img %s", d,
         c->second) : g_strdup("");
 
     if (c->schedule) {
-        set_env(run, true);
+        set_env(run, preloaded);
     }
     /* libqtest adds -accel qtest after this: the first one counts. */
     run->qts = qtest_initf(
-        "%s -accel tcg -m 16 -nodefaults -no-user-config "
+        "%s -accel tcg -m 16 -nodefaults -no-user-config -S "
         "-drive if=pflash,unit=0,format=raw,readonly=on,file=%s/firmware.bin "
         "-drive if=pflash,unit=1,format=raw,file=%s/flash.img "
         "-drive if=none,id=disk,format=%s,file=%s/disk.img,cache=%s,aio=%s "
@@ -490,7 +498,13 @@ static void start_qemu(Run *run)
                   "-device isa-debugcon,iobase=0xea,chardev=marks "
                   "-device isa-debug-exit,iobase=0xf4,iosize=4",
         second, c->options ?: "");
-    set_env(run, false);
+    if (preloaded) {
+        g_setenv("LD_PRELOAD", preloaded, true);
+    } else {
+        g_unsetenv("LD_PRELOAD");
+    }
+    /* A guest that ends QEMU could be quicker than libqtest's handshake. */
+    worked(qtest_qmp(run->qts, "{ 'execute': 'cont' }"));
 }
 
 static bool wait_gone(Run *run, int64_t bound_us)
@@ -567,13 +581,6 @@ static void judge(const Run *run)
 
 /* --- a live migration ---------------------------------------------------- */
 
-static void say(const Run *run, QDict *response)
-{
-    g_assert_nonnull(response);
-    g_assert_true(qdict_haskey(response, "return"));
-    qobject_unref(response);
-}
-
 static bool wait_report(const Run *run, const char *line)
 {
     int64_t end = g_get_monotonic_time() + BOUND_US;
@@ -618,16 +625,16 @@ static void start_migration(Run *run)
     if (!wait_report(run, "ready\n")) {
         return;
     }
-    say(run, qtest_qmp(run->qts,
+    worked(qtest_qmp(run->qts,
         "{ 'execute': 'migrate-set-capabilities', 'arguments': {"
         "  'capabilities': [ { 'capability': 'pause-before-switchover',"
         "                      'state': true } ] } }"));
-    say(run, qtest_qmp(run->qts,
+    worked(qtest_qmp(run->qts,
         "{ 'execute': 'migrate-set-parameters',"
         "  'arguments': { 'max-bandwidth': %d } }", BANDWIDTH));
-    say(run, qtest_qmp(run->qts,
-        "{ 'execute': 'migrate', 'arguments': { 'uri': 'exec:cat >/dev/null' }"
-        "}"));
+    worked(qtest_qmp(run->qts,
+        "{ 'execute': 'migrate',"
+        "  'arguments': { 'uri': 'exec:cat >/dev/null' } }"));
     qtest_writel(run->qts, GO_ADDRESS, 1);
 }
 
