@@ -122,8 +122,11 @@ for ((i = 0; i < healthy; i++)); do
     answer=$("$work/ask" "$pid")
     guest=
     if [[ $answer == *'LOST WAKEUP'* ]]; then
-        sleep 1.5
-        guest=$(grep ' lost read ' "$work/report" | tail -n 1)
+        for ((wait = 0; wait < 20; wait++)); do
+            guest=$(grep ' lost read ' "$work/report" | tail -n 1) || :
+            [ -z "$guest" ] || break
+            sleep 0.3
+        done
     fi
     printf '%s\t%s\t%s\n' "$kind" "$answer" "$guest" >>"$work/healthy"
     end_qemu 2>/dev/null || :

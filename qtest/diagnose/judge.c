@@ -575,6 +575,7 @@ Diagnosis *diagnose_process(int pid, gint64 within_us, GError **error)
     g_autofree char *exe = g_strdup_printf("/proc/%d/exe", pid);
     DebugInfo *job;
     gint64 begin;
+    bool confirmed = false;
 
     j.d->pid = pid;
     j.t = target_open_process(pid, &why);
@@ -605,10 +606,22 @@ Diagnosis *diagnose_process(int pid, gint64 within_us, GError **error)
             break;
         }
         starved = looks_lost(&j) ? find_starved(&j) : NULL;
-        if (!starved && !j.d->how && add_how(&j, job, deadline - 2 * LOOK_US)) {
+        if (!starved && !j.d->how && add_how(&j, job, deadline - 3 * LOOK_US)) {
             /* debug information knew better */
             look_clear(&j.first);
             look_once(&j, &j.first);
+            confirmed = false;
+            continue;
+        }
+        if (!starved && looks_lost(&j) && !confirmed) {
+            /*
+             * A vCPU at work may have run that bottom half, and have another
+             * one at the same address: look a third time.
+             */
+            confirmed = true;
+            look_clear(&j.first);
+            j.first = j.last;
+            memset(&j.last, 0, sizeof(j.last));
             continue;
         }
         if (!starved) {

@@ -4,9 +4,9 @@
  *
  * An idle QEMU looks the same from outside.  So the answer is LOST WAKEUP only
  * when work was seen that the main loop has to do, the main thread was asleep
- * in poll, and in a second look, later, the same work was still there and the
- * main thread had not run, while every other thread had either run or was
- * asleep: nobody was on the way to wake it.
+ * in poll, and in a second and a third look, later, the same work was still
+ * there and the main thread had not run, while every other thread had either
+ * run or was asleep: nobody was on the way to wake it.
  */
 #ifndef AIO_WAKEUP_JUDGE_H
 #define AIO_WAKEUP_JUDGE_H
