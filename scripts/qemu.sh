@@ -110,7 +110,8 @@ fill_work() {
 # What this QEMU's configure knows of what we want.
 options() {
     local source=$1 option known
-    known=$(cat "$source/configure" "$source/scripts/meson-buildoptions.sh" 2>/dev/null)
+    # the second of them is not in every tree
+    known=$(cat "$source/configure" "$source/scripts/meson-buildoptions.sh" 2>/dev/null || :)
     for option in --without-default-features --disable-install-blobs \
         --disable-download --disable-debug-info; do
         ! grep -qe "$option" -e "${option/--disable/--enable}" <<<"$known" || printf '%s\n' "$option"
