@@ -58,7 +58,8 @@ boot() {
     done
     sleep 0.6
 }
-wrap=(env)
+# an ignored SIGALRM crashes QEMU, and GNU parallel may ignore it
+wrap=(env --default-signal=ALRM)
 
 # usage: image SCENARIO ROUNDS PATIENCE_MS: firmware with these numbers
 image() {
@@ -214,7 +215,7 @@ comes_to() {
 
 @test "diagnose: a deadlock on the BQL, with its owner" {
     begin
-    wrap=(env AIO_WAKEUP_BLOCK=bql LD_PRELOAD="$modules/diagnose/test-block.so")
+    wrap=(env --default-signal=ALRM AIO_WAKEUP_BLOCK=bql LD_PRELOAD="$modules/diagnose/test-block.so")
     boot "$(image lost-bh 0 600000)"
     kill -ALRM "$pid"       # any event: the main loop wants the BQL
     sleep 0.2
@@ -226,7 +227,7 @@ comes_to() {
 
 @test "diagnose: I/O that the kernel does not complete" {
     begin
-    wrap=(env AIO_WAKEUP_BLOCK=io LD_PRELOAD="$modules/diagnose/test-block.so")
+    wrap=(env --default-signal=ALRM AIO_WAKEUP_BLOCK=io LD_PRELOAD="$modules/diagnose/test-block.so")
     boot "$(image lost-bh 0 600000)"
     comes_to "$pid" "NOT THIS" "I/O is pending in the kernel: thread"
 }
@@ -234,7 +235,7 @@ comes_to() {
 @test "diagnose: across a PID namespace" {
     begin
     unshare --pid --fork true 2>/dev/null || skip "no right to make a PID namespace"
-    wrap=(unshare --pid --fork --kill-child env AIO_WAKEUP_BLOCK=bql LD_PRELOAD="$modules/diagnose/test-block.so")
+    wrap=(unshare --pid --fork --kill-child env --default-signal=ALRM AIO_WAKEUP_BLOCK=bql LD_PRELOAD="$modules/diagnose/test-block.so")
     boot "$(image lost-bh 0 600000)"
     inner=$(cat "/proc/$pid/task/$pid/children")
     kill -ALRM "${inner% }"

@@ -9,7 +9,8 @@
  * which no other thread polls: that poll is always armed while it sleeps.
  * SIGALRM reaches QEMU through a signalfd that its main loop watches, and has
  * no handler: nothing but an iteration of the main loop comes of it.  It is
- * sent only when every thread blocks it, or it would end the process.
+ * sent only when every thread blocks it, or it would end the process, and when
+ * it is not ignored: QEMU then calls SIG_IGN as a function, and crashes.
  */
 #include <errno.h>
 #include <signal.h>
@@ -51,15 +52,18 @@ static bool has_moved(int pid, guint64 before)
     return false;
 }
 
-static bool blocks(const char *status, int sig)
+/* Of a line of /proc/PID/status with a mask of signals; -1: no such line */
+static int has_signal(const char *status, const char *key, int sig)
 {
-    const char *at = status ? strstr(status, "\nSigBlk:") : NULL;
+    const char *at = status ? strstr(status, key) : NULL;
 
-    return at && (g_ascii_strtoull(at + strlen("\nSigBlk:\t"), NULL, 16) >>
-                  (sig - 1)) & 1;
+    if (!at) {
+        return -1;
+    }
+    return (g_ascii_strtoull(at + strlen(key), NULL, 16) >> (sig - 1)) & 1;
 }
 
-static bool all_block(int pid, int sig)
+static bool is_harmless(int pid, int sig)
 {
     g_autofree char *tasks = g_strdup_printf("/proc/%d/task", pid);
     GDir *dir = g_dir_open(tasks, 0, NULL);
@@ -71,7 +75,9 @@ static bool all_block(int pid, int sig)
         g_autofree char *status = NULL;
 
         all = all && g_file_get_contents(path, &status, NULL, NULL) &&
-              blocks(status, sig);
+              has_signal(status, "\nSigBlk:\t", sig) == 1 &&
+              has_signal(status, "\nSigIgn:\t", sig) == 0 &&
+              has_signal(status, "\nSigCgt:\t", sig) == 0;
     }
     g_clear_pointer(&dir, g_dir_close);
     return all;
@@ -119,9 +125,9 @@ static bool try_signal(Diagnosis *d, int pidfd, GString *text)
 {
     guint64 before = main_progress(d->pid);
 
-    if (!all_block(d->pid, SIGALRM)) {
-        g_string_append(text, "; SIGALRM is not blocked in every thread, and "
-                        "not sent");
+    if (!is_harmless(d->pid, SIGALRM)) {
+        g_string_append(text, "; SIGALRM may do harm, and is not sent: a "
+                        "thread does not block it, or it is ignored");
         return false;
     }
     syscall(SYS_pidfd_send_signal, pidfd, SIGALRM, NULL, 0);
