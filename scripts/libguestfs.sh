@@ -10,7 +10,7 @@
 #                       a schedule: an affected QEMU hangs in each boot
 #   --mode forced-uefi  the same with Debian's kernel and a small initrd: quicker
 #   --mode uefi         that boot with nothing forced: ten thousand chances, but
-#                       few of them lose
+#                       few of them lose, unless the host is busy: --slow-main --stress
 #   --mode as-is        libguestfs as it is: add a disk, launch, shut down
 #   --mode aarch64      -M virt, AAVMF, virtio-scsi; BINARY is a qemu-system-aarch64
 #   --boots N           default 1
@@ -86,7 +86,8 @@ explain() {
         say "UEFI with fresh variables in pflash: each write of the flash makes the vCPU poll the"
         say "main context, thousands of times a boot, while the disk's workers notify it.  Nothing"
         say "is forced.  On x86 a timer of 10 ms rescues what is lost in the firmware; later, a"
-        say "round of the guest that takes half a second instead of 40 ms is a stall."
+        say "round of the guest that takes half a second instead of 40 ms is a stall.  On an idle"
+        say "host hangs are rare; --slow-main --stress makes the main loop late."
         ;;
     *)
         say "The guest writes UEFI variables while a disk read is in flight.  A preloaded library"
