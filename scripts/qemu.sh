@@ -118,7 +118,8 @@ options() {
     done
     # a quarter less time to build than with -O2, and fast enough for a guest
     printf '%s\n' --extra-cflags=-O1
-    if [ -z "$windows" ] || [ -e "$windows/lib/libfdt.a" ]; then
+    # 5.2 finds no static libfdt
+    if [ -z "$windows" ] || { [ -e "$windows/lib/libfdt.a" ] && [ -e "$source/scripts/meson-buildoptions.sh" ]; }; then
         printf '%s\n' --target-list=x86_64-softmmu --enable-tcg --enable-fdt=system
     else
         printf '%s\n' --disable-system
@@ -154,6 +155,7 @@ find_meson() {
 
 configure() {
     rm -rf "$work/build"
+    [ -n "${*: -1}" ] || set -- "${@:1:$#-1}" # 5.2 takes no empty word
     mkdir -p "$work/build" && cd "$work/build" && "../src/configure" "$@" || return
     [ -z "$windows" ] || precompile || :
 }
