@@ -78,8 +78,9 @@ find_generation() {
             printf '%s\n' "$generation"
             return
         fi
-        count=$(wc -l <<<"$differences")
-        if [ "$count" -lt "$fewest" ]; then
+        # each file that is not there counts for three, of equals the latest is taken
+        count=$(sort -u <<<"$differences" | awk '/^it has no / { n += 2 } { n++ } END { print n }')
+        if [ "$count" -le "$fewest" ]; then
             fewest=$count
             nearest="$generation, but $(head -n 1 <<<"$differences")"
         fi
