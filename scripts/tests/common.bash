@@ -26,7 +26,7 @@ quick_tree() {
     [ -e "$source/.aio-wakeup-source" ] || skip "no source package; run ./build.sh first"
     mkdir -p "$1"
     to=$(cd "$1" && pwd)
-    (cd "$source" && cp -a --parents VERSION configure qemu-options.hx util include/block \
+    (cd "$source" && cp -a --parents VERSION configure meson.build qemu-options.hx util include/block \
         include/qemu tests/unit docs "$to/")
     [ "${2:-}" != debian ] || (cd "$source" && cp -a --parents debian .pc "$to/")
 }

@@ -14,6 +14,9 @@ setup_boot() {
     cat >"$here/boot" <<'EOF'
 #!/bin/bash
 sleep "${BOOT_SLEEP:-0}"
+if [ -n "${BOOT_WAIT:-}" ]; then
+    timeout 60 bash -c 'touch "$0.here"; until [ -e "$0" ]; do sleep 0.1; done' "$BOOT_WAIT"
+fi
 outcome=ok
 if [ -n "${HANGS_EVERY:-}" ]; then
     exec 9>>"$0.count"
@@ -146,12 +149,11 @@ hide() {
 
 @test "soak: two at the same time" {
     setup_boot
-    BOOT_SLEEP=4 soak --boots 1 /bin/true 3>&- &
-    for ((i = 0; i < 50; i++)); do
-        ! pgrep -f "$here/boot" >/dev/null || break
-        sleep 0.1
-    done
+    BOOT_WAIT=$here/go soak --boots 1 /bin/true 3>&- &
+    timeout 60 bash -c 'until [ -e "$0" ]; do sleep 0.1; done' "$here/go.here" ||
+        { echo "the first soak did not boot within 60 s"; false; }
     run soak --boots 1 /bin/true
+    touch "$here/go"
     wait
     echo "$output"
     [ "$status" -eq 2 ]
