@@ -211,6 +211,8 @@ while IFS=$'\t' read -r kind line step verdict check; do
     found:) printf '%s %s %s: found by %s\n' "$kind" "$line" "$step" "$check" ;;
     survives:known) printf '%s %s %s: survives: %s\n' "$kind" "$line" "$step" "$known" ;;
     found:known)
+        # a tag may stand at two places, of which one survives
+        ! grep -q "^$kind"$'\t[0-9]*\t'"$step"$'\tsurvives' "$work/table" || continue
         printf '%s %s %s: found by %s, but the table says that it survives\n' "$kind" "$line" "$step" "$check"
         status=1 ;;
     *)
