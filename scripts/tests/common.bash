@@ -70,3 +70,12 @@ gone() {
     done
     return 1
 }
+
+# usage: hide COMMAND: it is not in PATH any more
+hide() {
+    mkdir -p "$here/most"
+    cp -sn /usr/sbin/* /usr/bin/* "$here/most/" 2>/dev/null || :
+    rm -f "$here/most/$1"
+    # shellcheck disable=SC2123
+    PATH=$here/most
+}

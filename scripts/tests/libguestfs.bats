@@ -52,14 +52,6 @@ nothing_is_left() {
     return 1
 }
 
-# usage: hide COMMAND: it is not in PATH any more
-hide() {
-    mkdir -p "$here/most"
-    cp -sn /usr/sbin/* /usr/bin/* "$here/most/" 2>/dev/null || :
-    rm -f "$here/most/$1"
-    PATH=$here/most
-}
-
 one_line() {
     echo "$status: $output"
     [ "$status" -eq "$1" ]

@@ -50,14 +50,6 @@ nothing_runs() {
     return 1
 }
 
-# usage: hide COMMAND: it is not in PATH any more
-hide() {
-    mkdir -p "$here/most"
-    cp -sn /usr/sbin/* /usr/bin/* "$here/most/" 2>/dev/null || :
-    rm -f "$here/most/$1"
-    PATH=$here/most
-}
-
 @test "soak: two binaries side by side, a line a boot, and the bound for no hang" {
     setup_boot
     run --separate-stderr soak --boots 3 --jobs 2 /bin/true /bin/cat
