@@ -376,7 +376,8 @@ comes_to() {
     [ "$status" -eq 1 ]
     [ "$(grep -c 'watch: LOST WAKEUP: PID .*bottom half' <<<"$output")" -eq 1 ]
     [ -n "${DIAGNOSE_PATCHED:-}" ] || skip "no patched QEMU for the other half"
-    run timeout 60 "$watcher" --after 1 "$verdict" --scenario lost-bh --rounds 100 --hold "sleep 3" "$DIAGNOSE_PATCHED"
+    # 3 ms a round or more: it lives for several of the watch's scans
+    run timeout 60 "$watcher" --after 1 "$verdict" --scenario lost-bh --rounds 1000 --hold "sleep 3" "$DIAGNOSE_PATCHED"
     echo "$status: $output"
     [ "$status" -eq 0 ]
     [[ $output =~ [1-9][0-9]*" QEMU processes seen, 0 lost wakeups" ]]
