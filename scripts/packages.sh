@@ -34,11 +34,10 @@ wanted() {
         echo spin parallel bsdextrautils # the models
         ;;
     windows)
-        echo dpkg-dev patch rsync ccache jq make python3 meson ninja-build pkg-config
+        wanted verdict # the guest; and what QEMU's own build needs, native
+        echo dpkg-dev patch rsync ccache jq make python3
         echo gcc-mingw-w64-x86-64-posix g++-mingw-w64-x86-64-posix libz-mingw-w64-dev
         echo wine64
-        # what QEMU's own build needs besides, and glib's: native
-        echo gcc libc6-dev libglib2.0-dev
         ;;
     libguestfs)
         wanted verdict
