@@ -162,16 +162,19 @@ configure() {
 
 # For Windows the one header that every source begins with is three quarters of
 # the time to compile it.  The compiler finds it here, in front of the source's:
-# once with the flags for threads and once without.
+# once with the flags for threads, once without, once with those of the target.
 precompile() {
     local to=qemu/osdep.h.gch object flags
     mkdir -p "$to" || return
     # for the second time that a source includes it
     printf '#include "%s"\n' ../../src/include/qemu/osdep.h >qemu/osdep.h
-    for object in libqemuutil.a.p/util_osdep.c.obj libqom.fa.p/qom_object.c.obj; do
+    # osdep.h includes it, and in 10.0 it is ninja that makes it
+    ! ninja -t query config-poison.h >/dev/null 2>&1 || ninja config-poison.h || return
+    while read -r object; do
         flags=$(ninja -t commands -s "$object" | sed -n '$s, -MD .*,,p')
         eval "$flags -x c-header -o $to/${object%%/*}.gch qemu/osdep.h" || return
-    done
+    done < <(ninja -t targets all | grep -oE \
+        '^lib(qemuutil[^/]*/util_osdep|qom[^/]*/qom_object|qemu-x86_64-softmmu[^/]*/target_i386_cpu)\.c\.obj')
 }
 
 # usage: keep_built TARGET...: copies what was built to the variant's folder
