@@ -330,6 +330,7 @@ if [ "$mutants" = yes ]; then
         guarded "$SCRIPTS/source.sh" "${which[@]}" "$tree"
     fi
     mapfile -t patches < <(grep -lx 'Host: win32' "$PATCHES/mutants/$(find_generation "$tree")"/*.patch)
+    [ ${#patches[@]} -gt 0 ] || cannot "there is no bug of Windows' own for this generation"
     # those with the same base one after the other: less is compiled again
     mapfile -t patches < <(for patch in "${patches[@]}"; do
         printf '%s\t%s\n' "$(says_of "$patch" Base)" "$patch"
