@@ -197,22 +197,41 @@ has_guest() {
 # ---- what is run -------------------------------------------------------------
 
 table=$BUILD/windows/table
-bad=0
-# usage: row PROGRAM CASE GOT WANTED MS
+# usage: row PROGRAM CASE GOT WANTED MS: prints a row, with a mark if it is not as it must be
 row() {
     local note=
-    [ "$3" = "$4" ] || { note='!'; bad=$((bad + 1)); }
-    printf '%s\t%s\t%s\t%s\t%s\t%s%s\n' "$variant" "$1" "$2" "$3" "$4" "$5" "$note" >>"$table"
+    [ "$3" = "$4" ] || note='!'
+    printf '%s\t%s\t%s\t%s\t%s\t%s%s\n' "$variant" "$1" "$2" "$3" "$4" "$5" "$note"
+}
+
+# usage: run_all TASK...: functions, each with words; as many at a time as there are
+# processors: what is lost is waited for most of the time.  The rows that they print
+# come in this order.
+run_all() {
+    local i words rows=$BUILD/windows/rows running=0
+    rm -rf "$rows" && mkdir -p "$rows" || return
+    for ((i = 1; i <= $#; i++)); do
+        [ "$running" -lt "$(jobs_wanted)" ] || { wait -n || :; running=$((running - 1)); }
+        # shellcheck disable=SC2086
+        ${!i} >"$rows/$i" & # a process of its own
+        running=$((running + 1))
+    done
+    wait
+    for ((i = 1; i <= $#; i++)); do
+        read -ra words <<<"${!i}"
+        [ -s "$rows/$i" ] || row "${words[0]}" "${words[1]:-}" nothing rows 0 >"$rows/$i"
+        cat "$rows/$i" >>"$table"
+    done
 }
 
 now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 
-# usage: run_own NAME FILE: a test of the tree: all cases pass, and there are some,
+# usage: run_own FOLDER NAME: a test of the tree: all cases pass, and there are some,
 # unless it says itself that Windows has none
 run_own() {
-    local name=$1 out=$log-$variant_word-$1.tap start status=0 passed got
+    local name=$2 out=$log-$variant_word-$2.tap start status=0 passed got
     start=$(now_ms)
-    guarded wine 120 "$2" --tap -k >"$out" 2>&1 || status=$?
+    wine 120 "$dir/$1/$name.exe" --tap -k >"$out" 2>&1 || status=$?
     passed=$(grep -c '^ok ' "$out" || :)
     got=pass
     if [ "$status" -ne 0 ] || grep -q '^not ok' "$out" ||
@@ -228,7 +247,7 @@ run_cases() {
     local name=$1 lost="${*:2}" out=$log-$variant_word-$1.table i case got want ms
     : >"$out"
     for ((i = 0; i < runs; i++)); do
-        guarded "$unit/judge.sh" --win32 --expect "$(cat "$dir/cases/state")" --table "$unit/$name.c" \
+        "$unit/judge.sh" --win32 --expect "$(cat "$dir/cases/state")" --table "$unit/$name.c" \
             env HOME="$BUILD/windows/home" timeout -k 5 120 wine64 "$dir/cases/$name.exe" >>"$out" || :
     done
     while IFS=$'\t' read -r case got want ms; do
@@ -271,7 +290,7 @@ run_guest() {
     truncate -s 64K "$there/flash"
     truncate -s 1M "$there/disk"
     start=$(now_ms)
-    guarded boot_guest "$there" >"$log-$variant_word-guest.log" 2>&1 || status=$?
+    boot_guest "$there" >"$log-$variant_word-guest.log" 2>&1 || status=$?
     end=$(tr -d '\r' <"$there/report" | sed -n 's/^end rounds \([0-9]*\) lost \([0-9]*\) .*/\1 rounds, \2 lost/p')
     # the guest's exit, value 0, is status 1
     [ "$status" -ne 1 ] || [ -z "$end" ] || got="boots"
@@ -281,42 +300,42 @@ run_guest() {
 
 # usage: try_variant: all there is
 try_variant() {
-    local name file cases
+    local folder name file cases tasks=()
     mapfile -t cases < <(programs)
     build_variant && build_cases "${cases[@]}" || return
     say "running the programs of $variant under Wine ..."
     for name in "${own[@]}"; do
-        for file in "$dir"/tests{/unit,}/"$name.exe"; do
-            [ ! -e "$file" ] || ! wanted "$name" || run_own "$name" "$file"
+        for folder in tests/unit tests; do
+            [ ! -e "$dir/$folder/$name.exe" ] || ! wanted "$name" || tasks+=("run_own $folder $name")
         done
     done
     for file in "$dir"/cases/tree/*.exe; do
         name=$(basename "$file" .exe)
-        [ ! -e "$file" ] || ! wanted "$name" || run_own "$name" "$file"
+        [ ! -e "$file" ] || ! wanted "$name" || tasks+=("run_own cases/tree $name")
     done
     for name in "${cases[@]}"; do
-        ! wanted "$name" || run_cases "$name"
+        ! wanted "$name" || tasks+=("run_cases $name")
     done
-    wanted qemu-system-x86_64 || return 0
-    if has_guest; then
-        run_guest
-    else
-        say "    skipped: the guest: this tree, or pixman or libfdt, cannot be had for Windows"
+    if wanted qemu-system-x86_64; then
+        if has_guest; then
+            tasks+=(run_guest)
+        else
+            say "    skipped: the guest: this tree, or pixman or libfdt, cannot be had for Windows"
+        fi
     fi
+    guarded run_all "${tasks[@]}"
 }
 
 # usage: try_mutant PATCH: what must detect it
 try_mutant() {
-    local lost cases name
+    local lost cases
     lost=$(says_of "$1" Expect)
     mapfile -t cases < <(programs "$lost")
     [ -n "$lost" ] || die "$1 does not say what must detect it"
     [ ${#cases[@]} -gt 0 ] || die "there is no case $lost, which must detect $1"
     build_variant && build_cases "${cases[@]}" || return
-    for name in "${cases[@]}"; do
-        # shellcheck disable=SC2086
-        run_cases "$name" $lost
-    done
+    cases=("${cases[@]/#/run_cases }")
+    guarded run_all "${cases[@]/%/ $lost}"
 }
 
 mkdir -p "$BUILD/windows"
@@ -352,4 +371,4 @@ done
 columns "" <"$table"
 say "all in $((SECONDS - begin)) s"
 [ "$(wc -l <"$table")" -gt 1 ] || die "nothing was run"
-[ "$bad" -eq 0 ] || exit "$FINDING"
+! grep -q '!$' "$table" || exit "$FINDING"
