@@ -8,7 +8,7 @@ load common
 
 @test "words, numbers, trees and variants that are none" {
     mkdir tree
-    for words in --nonsense "--runs 0" "--runs x" "--variant nonsense" "--tree tree"; do
+    for words in --nonsense "--runs 0" "--runs x" "--rounds 0" "--variant nonsense" "--tree tree"; do
         # shellcheck disable=SC2086
         run "$top/scripts/windows.sh" $words
         [ "$status" -eq 2 ] || { echo "$words: $status"; false; }
