@@ -12,6 +12,10 @@
 #   --runs N           runs of each variant (default 11, at least 6)
 #   --only PART        one of: calls iops poll idle locked; the rows of the other
 #                      parts stay as an earlier run left them
+#   --pin              in the part iops: the vCPU on one processor, all other threads
+#                      on another.  What else decides is which two threads happen to
+#                      share one, which makes runs differ by a factor of two
+#   --seconds S        in the part poll: so long for each kind in a run (default 0.2)
 #   --variants LIST    default: "stock 1 3 5 7", the prefixes that claim something;
 #                      the highest number is judged as the whole series
 #   --table FILE       only print the table of a runs.csv that is there
@@ -47,7 +51,6 @@
 PARTS="calls iops poll idle locked"
 ROUNDS=3000
 PATIENCE_MS=2000
-POLL_SECONDS=0.2
 IDLE_RUNS=11
 SETTLE_SECONDS=15 # a worker thread that has nothing to do ends after 10
 IDLE_SECONDS=30
@@ -87,13 +90,36 @@ qemu() {
         -device isa-debug-exit,iobase=0xf4,iosize=4 </dev/null >"$folder/out" 2>&1
 }
 
+# usage: move_vcpu FOLDER: gives the vCPU of the QEMU that starts there a processor
+move_vcpu() {
+    local deadline=$((SECONDS + 20)) comm name
+    while [ $SECONDS -lt $deadline ]; do
+        for comm in "/proc/$(cat "$1/pid" 2>/dev/null || echo none)"/task/*/comm; do
+            read -r name 2>/dev/null <"$comm" || continue
+            [[ $name == *TCG ]] || continue
+            comm=${comm%/comm}
+            taskset -pc "${processors[0]}" "${comm##*/}" >/dev/null
+            return
+        done
+        sleep 0.01
+    done
+    return 1
+}
+
 # usage: boot FOLDER VARIANT ...: runs it to its end; sets $us, what its rounds took
 bound=()
 boot() {
-    local status=0
+    local status=0 pinner=
     bound=(timeout --foreground -k 2 120)
+    if [ "$pin" = yes ]; then
+        bound+=(taskset -c "${processors[1]}")
+        set -- "$@" -name bench,debug-threads=on -pidfile "$1/pid"
+        move_vcpu "$1" &
+        pinner=$!
+    fi
     guarded qemu "$@" || status=$?
     bound=()
+    [ -z "$pinner" ] || wait "$pinner" || cannot "the vCPU's thread of $2 was not found, or may not be moved"
     us=$(sed -n 's/^end rounds [0-9]* lost [0-9]* us \([0-9]*\)$/\1/p' "$1/report" 2>/dev/null) || :
     [[ $status -eq 1 && -n $us ]] ||
         cannot "the guest of $2 did not come to its end (status $status): $(tail -qn 1 "$1/report" "$1/out" 2>/dev/null | paste -sd' ')"
@@ -131,7 +157,7 @@ part_iops() {
 }
 
 part_poll() {
-    guarded "${built[$1]}/aio-poll" --seconds $POLL_SECONDS >"$work/rates" ||
+    guarded "${built[$1]}/aio-poll" --seconds "$poll_seconds" >"$work/rates" ||
         cannot "aio-poll of $1 failed"
     awk '$1 == "rate" { print "poll-" $2, $3 }' "$work/rates"
 }
@@ -325,6 +351,8 @@ parts=()
 read -ra variants <<<"stock 1 3 5 7"
 out=
 table=
+pin=no
+poll_seconds=0.2
 while [ $# -gt 0 ]; do
     case $1 in
     -h | --help) print_help "$0"; exit 0 ;;
@@ -332,6 +360,8 @@ while [ $# -gt 0 ]; do
     --tree | --suite) tree=("$1" "$(value_of "$@")"); shift ;;
     --builds) builds=$(value_of "$@"); shift ;;
     --runs) runs=$(value_of "$@"); shift ;;
+    --pin) pin=yes ;;
+    --seconds) poll_seconds=$(value_of "$@"); shift ;;
     --only) parts+=("$(value_of "$@")"); shift ;;
     --variants) read -ra variants <<<"$(value_of "$@")"; shift ;;
     --out) out=$(value_of "$@"); shift ;;
@@ -353,9 +383,12 @@ fi
 for part in "${parts[@]}"; do
     [[ " $PARTS " == *" $part "* ]] || die "there is no part '$part'; one of $PARTS"
 done
+[[ $poll_seconds =~ ^[0-9]+([.][0-9]+)?$ && ! $poll_seconds =~ ^[0.]+$ ]] || die "--seconds takes a positive number, not '$poll_seconds'"
+mapfile -t processors < <(taskset -pc $$ | sed 's/.*: //' | tr , '\n' | awk -F- '{ for (i = $1; i <= (NF > 1 ? $2 : $1); i++) print i }')
+[ "$pin" = no ] || [ ${#processors[@]} -gt 1 ] || cannot "--pin needs two processors"
 [ "$runs" -ge $IDLE_RUNS ] || IDLE_RUNS=$runs
 
-need_commands "the measurement" objdump=binutils awk=mawk
+need_commands "the measurement" objdump=binutils awk=mawk taskset=util-linux
 [ "$(uname -m)" = x86_64 ] || cannot "the guest is for x86, this machine is a $(uname -m)"
 declare -A built=()
 if [ -n "$builds" ]; then

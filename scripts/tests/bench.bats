@@ -23,12 +23,18 @@ made_up() {
 
 @test "wrong use of bench is said in one line" {
     for words in "--runs 5" "--runs x" "--only nothing" "--variants 1" "--variants stock" "other" \
-        "--builds nowhere" "--table nowhere"; do
+        "--seconds 0" "--seconds x" "--builds nowhere" "--table nowhere"; do
         # shellcheck disable=SC2086
         bench $words
         [ "$status" -eq 2 ]
         [ "${#lines[@]}" -le 2 ]
     done
+}
+
+@test "one processor is too few for --pin, which is said" {
+    run taskset -c "$(taskset -pc $$ | sed 's/.*: //; s/[-,].*//')" "$top/scripts/bench.sh" --pin --runs 6 --only iops
+    [ "$status" -eq 77 ]
+    [[ $output == *"--pin needs two processors"* ]]
 }
 
 @test "median, ratio and the interval by ranks 2 and 10 of 11" {
