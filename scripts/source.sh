@@ -8,7 +8,8 @@
 #   FOLDER         where the unpacked tree goes (replaced when it is older)
 #   --suite NAME   of this Debian release instead of the machine's own
 #   --orig PACKAGE of this package instead of qemu, and only what its upstream
-#                  released, without Debian's patches
+#                  released, without Debian's patches; without --suite of whichever
+#                  release the cache has it of, or the archive
 #   --update       ask the archive even if the cache holds a package; what it holds
 #                  is used if there is no newer one, or no network
 #
@@ -151,6 +152,17 @@ take_build_folder
 
 own=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
 [ -n "$own" ] || cannot "/etc/os-release does not name this Debian release"
+if [ -n "$package" ] && [ -z "$suite" ]; then
+    # not all archives have all
+    suites=("$own" trixie bookworm)
+    for suite in "${suites[@]}"; do
+        [ ! -d "$CACHE/source-$suite-$package" ] || { suites=("$suite"); break; }
+    done
+    for suite in "${suites[@]}"; do
+        ! guarded "$0" --orig "$package" --suite "$suite" "$folder" || exit 0
+    done
+    exit "$NOT_POSSIBLE"
+fi
 suite=${suite:-$own}
 apt=$CACHE/apt-$suite
 kept=$CACHE/source-$suite

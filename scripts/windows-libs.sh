@@ -191,22 +191,12 @@ need_commands "building for Windows" meson=meson ninja=ninja-build pkg-config=pk
 take_build_folder
 use_ccache
 
-own=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
 sources=$BUILD/windows/src
 work=$BUILD/windows/work
 log=$BUILD/log/windows
 
-# usage: get PACKAGE: of this release, or else of another: not all archives have all
-get() {
-    local suite suites=("$own" trixie bookworm)
-    for suite in "${suites[@]}"; do
-        [ ! -d "$CACHE/source-$suite-$1" ] || { suites=("$suite"); break; }
-    done
-    for suite in "${suites[@]}"; do
-        ! guarded "$SCRIPTS/source.sh" --orig "$1" --suite "$suite" "$sources/$1" || return 0
-    done
-    return 1
-}
+# usage: get PACKAGE
+get() { guarded "$SCRIPTS/source.sh" --orig "$1" "$sources/$1"; }
 
 for package in glib2.0 pcre2; do
     get "$package" || cannot "Windows needs the source of $package"

@@ -4,30 +4,30 @@
  *
  * As ../lost-bh.c on the machine "virt" with secure=on: the disk is a legacy
  * virtio-mmio one, the flash is unit 1, the main loop is woken by the
- * architecture's timer.  Report lines go to the first PL011, marks to the second
- * (secure) one.  The addresses are those that "virt" has always had.
+ * architecture's timer.  Report lines go to the first PL011, marks to the secure
+ * one.  Where they are is read from the device tree; without one, or without a
+ * PL011 in it, the guest can say nothing.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tree.h"
+
 /* volatile: device registers */
 #define REG(address) (*(volatile uint32_t *)(uintptr_t)(address))
 
-#define FLASH 0x04000000
-#define FLASH_SIZE 0x40000
+#define FLASH_USED 0x40000
 #define FLASH_PROGRAM 0x00400040        /* two chips of 16 bits */
 #define FLASH_READ_ARRAY 0x00ff00ff
+#define FLASH_QUERY 0x00980098
+#define FLASH_QUERY_AT (0x10 * 4)
+#define FLASH_Q 0x00510051
 
-#define REPORT_UART 0x09000000
-#define MARK_UART 0x09040000
 #define UART_DATA 0
 #define UART_CONTROL 0x30
 #define UART_ON 0x301
 
-#define MMIO 0x0a000000
-#define MMIO_SIZE 0x200
-#define MMIO_SLOTS 32
 #define MMIO_MAGIC 0x00
 #define MMIO_VERSION 0x04
 #define MMIO_DEVICE 0x08
@@ -101,6 +101,9 @@ static struct {
 } header __attribute__((aligned(16)));
 static volatile Ring *avail;            /* volatile: the device reads it */
 static volatile Ring *used;             /* volatile: the device writes it */
+static uintptr_t report;
+static uintptr_t marks;
+static uintptr_t flash;
 static uintptr_t disk;
 static uint32_t sectors;
 static uint32_t next_sector;
@@ -112,7 +115,7 @@ static uint64_t wake_time;
 static void say(const char *text)
 {
     while (*text) {
-        REG(REPORT_UART + UART_DATA) = *text++;
+        REG(report + UART_DATA) = *text++;
     }
 }
 
@@ -126,13 +129,13 @@ static void say_number(uint64_t number)
         number /= 10;
     } while (number);
     while (n) {
-        REG(REPORT_UART + UART_DATA) = digits[--n];
+        REG(report + UART_DATA) = digits[--n];
     }
 }
 
 static void mark(char point)
 {
-    REG(MARK_UART + UART_DATA) = point;
+    REG(marks + UART_DATA) = point;
 }
 
 static void __attribute__((noreturn)) stop(void)
@@ -152,6 +155,13 @@ static void __attribute__((noreturn)) fail(const char *text)
 
 void exception_main(uint64_t syndrome, uint64_t address)
 {
+    static bool again;
+
+    /* the UART may be what is wrong */
+    if (again || !report) {
+        stop();
+    }
+    again = true;
     say("error exception ");
     say_number(syndrome >> 26);
     say(" at ");
@@ -204,11 +214,11 @@ static void notify_main_loop(void)
 
 static void flash_word(void)
 {
-    uintptr_t word = FLASH + next_word++ * 4 % FLASH_SIZE;
+    uintptr_t word = flash + next_word++ * 4 % FLASH_USED;
 
     REG(word) = FLASH_PROGRAM;
     REG(word) = 0;
-    REG(FLASH) = FLASH_READ_ARRAY;
+    REG(flash) = FLASH_READ_ARRAY;
 }
 
 static void set_desc(int i, const void *addr, uint32_t len, uint16_t flags)
@@ -221,14 +231,47 @@ static void set_desc(int i, const void *addr, uint32_t len, uint16_t flags)
     desc->next = i + 1;
 }
 
+static uintptr_t uart_open(bool secure)
+{
+    Region uart;
+
+    if (!tree_device("arm,pl011", secure, 0, &uart)) {
+        return 0;
+    }
+    REG(uart.start + UART_CONTROL) = UART_ON;
+    return uart.start;
+}
+
+/* The one that this code is not in, which is at address 0 */
+static void flash_open(void)
+{
+    Region chip = { 0 };
+
+    for (unsigned n = 0; tree_device("cfi-flash", false, n, &chip); n++) {
+        if (chip.start && chip.size >= FLASH_USED) {
+            break;
+        }
+    }
+    if (!chip.start) {
+        fail("the device tree has no flash for unit 1");
+    }
+    flash = chip.start;
+    REG(flash) = FLASH_QUERY;
+    if (REG(flash + FLASH_QUERY_AT) != FLASH_Q) {
+        fail("no flash where the device tree says");
+    }
+    REG(flash) = FLASH_READ_ARRAY;
+}
+
 static void disk_open(void)
 {
-    for (int i = 0; i < MMIO_SLOTS && !disk; i++) {
-        uintptr_t slot = MMIO + i * MMIO_SIZE;
+    Region slot;
 
-        if (REG(slot + MMIO_MAGIC) == IS_VIRTIO &&
-            REG(slot + MMIO_DEVICE) == IS_BLOCK) {
-            disk = slot;
+    for (unsigned n = 0;
+         !disk && tree_device("virtio,mmio", false, n, &slot); n++) {
+        if (REG(slot.start + MMIO_MAGIC) == IS_VIRTIO &&
+            REG(slot.start + MMIO_DEVICE) == IS_BLOCK) {
+            disk = slot.start;
         }
     }
     if (!disk || REG(disk + MMIO_VERSION) != 1) {
@@ -343,9 +386,19 @@ static void warm_up(void)
 
 void guest_main(void)
 {
-    REG(REPORT_UART + UART_CONTROL) = UART_ON;
-    REG(MARK_UART + UART_CONTROL) = UART_ON;
+    if (!tree_open()) {
+        stop();
+    }
+    report = uart_open(false);
+    if (!report) {
+        stop();
+    }
     say("aio-wakeup guest 1 lost-bh\n");
+    marks = uart_open(true);
+    if (!marks) {
+        fail("no secure PL011 for marks, start QEMU with -machine virt,secure=on");
+    }
+    flash_open();
     disk_open();
     warm_up();
     say("ready\n");
