@@ -118,12 +118,19 @@ suite_scripts() {
         env -u AIO_WAKEUP_HOLDS AIO_WAKEUP_CHECK_BUILD="$BUILD" bats --tap "$SCRIPTS/tests"
 }
 
+# another architecture, if the machine has what it takes
+has_aarch64() {
+    command -v qemu-system-aarch64 >/dev/null && command -v aarch64-linux-gnu-gcc >/dev/null
+}
+
 suite_module() {
     local logs=$BUILD/module/meson-logs before line name verdict
     if ! guarded "$SCRIPTS/module.sh"; then
         result not "the test module" "it could not be built"
         return
     fi
+    ! has_aarch64 || guarded "$SCRIPTS/module.sh" --aarch64 ||
+        result skip "the guest for aarch64" "it could not be built"
     say "the test module's own tests ..."
     rm -f "$logs"/testlog.*
     guarded meson test -C "$BUILD/module" --no-rebuild >"$log/module.log" 2>&1 || :
@@ -252,8 +259,7 @@ suite_qtest() {
         build "$variant" qemu-system-x86_64 qemu-img || continue
         tap "$variant qtest" "$log/$variant-qtest.tap" "$SCRIPTS/qtest.sh" --variant "$variant"
     done
-    # another architecture, if the machine has what it takes
-    if command -v qemu-system-aarch64 >/dev/null && command -v aarch64-linux-gnu-gcc >/dev/null; then
+    if has_aarch64; then
         tap "aarch64 qtest on the installed QEMU" "$log/aarch64-qtest.tap" "$SCRIPTS/qtest.sh" \
             --binary "$(command -v qemu-system-aarch64)" --expect lost
     else
@@ -270,7 +276,7 @@ suite_iotest() {
 }
 
 suite_verdict() {
-    local installed
+    local installed aio
     installed=$(command -v qemu-system-x86_64)
     expect 1 "verdict on the installed QEMU: AFFECTED" "$log/verdict-installed" \
         "$SCRIPTS/verdict.sh" "$installed"
@@ -278,6 +284,12 @@ suite_verdict() {
         "$SCRIPTS/verdict.sh" "$built/qemu-system-x86_64"
     ! build patched || expect 0 "verdict on the patched build: NOT AFFECTED" "$log/verdict-patched" \
         "$SCRIPTS/verdict.sh" "$built/qemu-system-x86_64"
+    for aio in native io_uring; do
+        ! build stock || expect 1 "verdict with aio=$aio on the stock build: AFFECTED" "$log/verdict-stock-$aio" \
+            "$SCRIPTS/verdict.sh" --aio "$aio" "$built/qemu-system-x86_64"
+        ! build patched || expect 0 "verdict with aio=$aio on the patched build: NOT AFFECTED" \
+            "$log/verdict-patched-$aio" "$SCRIPTS/verdict.sh" --aio "$aio" "$built/qemu-system-x86_64"
+    done
 }
 
 # The judge is judged: fixes that are wrong must be AFFECTED.
@@ -295,16 +307,28 @@ suite_wrong() {
     done
 }
 
+# usage: with_debug_info FILE: the stock build linked again, its event loop (one
+# source) with debug information: all that diagnose asks for, in seconds
+with_debug_info() {
+    local work compile link object=libqemuutil.a.p/util_async.c.o
+    work=$("$SCRIPTS/qemu.sh" --work qemu-system-x86_64) && use_ccache && cd "$work/build" || return
+    compile=$(ninja -t commands -s "$object" | sed "s, -M[QF] [^ ]*,,g; s, -o [^ ]*, -g -o async-g.o,")
+    link=$(ninja -t commands -s qemu-system-x86_64 | sed "s, -o qemu-system-x86_64 , -o '$1' async-g.o ,")
+    [[ $compile == *async-g.o* && $link == *async-g.o* ]] || return
+    eval "$compile" && eval "$link"
+}
+
 # On QEMUs that hang, for this reason or another, and on some that do not.
 suite_diagnose() {
-    local patched=
+    local patched='' debug=$BUILD/qemu-debug-info
     if ! guarded "$SCRIPTS/module.sh"; then
         result not "the test module" "it could not be built"
         return
     fi
     ! build patched || patched=$built/qemu-system-x86_64
+    step "linking a QEMU with debug information" "$log/debug-info.log" with_debug_info "$debug" || debug=
     tap "diagnose and watch" "$log/diagnose.tap" env -u AIO_WAKEUP_HOLDS \
-        AIO_WAKEUP_CHECK_BUILD="$BUILD" DIAGNOSE_PATCHED="$patched" \
+        AIO_WAKEUP_CHECK_BUILD="$BUILD" DIAGNOSE_PATCHED="$patched" DIAGNOSE_DEBUG_INFO="$debug" \
         bats --jobs 4 --tap "$ROOT/qtest/diagnose"
 }
 

@@ -22,7 +22,9 @@
 #                    windows-libs.sh has put in DIR; TARGETs end in .exe
 #   --print          only print the folder that these options stand for
 #   TARGET           what ninja builds; default: qemu-system-x86_64; tests/unit/NAME
-#                    stands for tests/NAME in a tree of before 6.0
+#                    stands for tests/NAME in a tree of before 6.0; with
+#                    qemu-system-aarch64 among them all are built for that, in a
+#                    place of its own
 #
 # The last line on stdout is the folder with what was built, under the names that
 # it has in a build folder.  All variants of a tree are built in one place, one
@@ -44,16 +46,17 @@ sync_trees() {
 }
 
 # What the guest drives; the board brings the rest.
-devices=configs/devices/x86_64-softmmu/aio-wakeup.mak
-wanted_devices=(I440FX VIRTIO_PCI VIRTIO_BLK VIRTIO_SCSI ISA_DEBUG NVME_PCI SDHCI_PCI)
-
 choose_devices() {
+    devices=configs/devices/$arch-softmmu/aio-wakeup.mak
+    wanted_devices=(I440FX VIRTIO_PCI VIRTIO_BLK VIRTIO_SCSI ISA_DEBUG NVME_PCI SDHCI_PCI)
+    # the latter three are said to be always required
+    [ "$arch" = x86_64 ] || wanted_devices=(ARM_VIRT VIRTIO_BLK ARM_V7M SEMIHOSTING ARM_COMPATIBLE_SEMIHOSTING)
     [ -d "$set/src/$(dirname "$devices")" ] || return 0
     printf 'CONFIG_%s=y\n' "${wanted_devices[@]}" >"$set/src/$devices"
 }
 
 copy_user_tree() {
-    local excludes=(--exclude=.git "--exclude=/$devices") found
+    local excludes=(--exclude=.git "--exclude=/configs/devices/*/aio-wakeup.mak") found
     while read -r found; do
         excludes+=("--exclude=/$(dirname "$found")/")
     done < <(cd "$tree" && find . -mindepth 2 -maxdepth 2 -name build.ninja -printf '%P\n')
@@ -120,7 +123,7 @@ options() {
     printf '%s\n' --extra-cflags=-O1
     # 5.2 finds no static libfdt
     if [ -z "$windows" ] || { [ -e "$windows/lib/libfdt.a" ] && [ -e "$source/scripts/meson-buildoptions.sh" ]; }; then
-        printf '%s\n' --target-list=x86_64-softmmu --enable-tcg --enable-fdt=system
+        printf '%s\n' --target-list="$arch-softmmu" --enable-tcg --enable-fdt=system
     else
         printf '%s\n' --disable-system
     fi
@@ -132,7 +135,7 @@ options() {
     fi
     printf '%s\n' --disable-docs
     if [ -e "$source/$devices" ] && [ "${AIO_WAKEUP_DEVICES:-}" != all ]; then
-        printf '%s\n' --without-default-devices --with-devices-x86_64=aio-wakeup
+        printf '%s\n' --without-default-devices "--with-devices-$arch=aio-wakeup"
     fi
     if grep -q -e '--meson=' <<<"$known"; then
         printf '%s\n' --meson=/usr/bin/meson
@@ -229,6 +232,8 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ ${#targets[@]} -gt 0 ] || targets=(qemu-system-x86_64)
+arch=x86_64
+[[ " ${targets[*]} " != *" qemu-system-aarch64 "* ]] || arch=aarch64
 upto=0
 extra=
 case $variant in
@@ -246,12 +251,14 @@ else
     suite=${suite:-$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")}
     set=$BUILD/qemu/$suite
 fi
-work=$set/work${windows:+-windows}
+kind=${windows:+-windows}
+[ "$arch" = x86_64 ] || kind+=-$arch
+work=$set/work$kind
 case $variant in
 [0-9]*) dir=$set/upto-$variant ;;
 *) dir=$set/${variant//\//-} ;;
 esac
-dir+=${windows:+-windows}
+dir+=$kind
 if [ "$only_print" = yes ]; then
     printf '%s\n' "$dir"
     exit 0
@@ -264,7 +271,7 @@ take_build_folder
 use_ccache
 [ -z "$windows" ] || PATH=$windows/bin:$PATH
 mkdir -p "$set"
-log=$BUILD/log/$(basename "$set")${windows:+-windows}
+log=$BUILD/log/$(basename "$set")$kind
 
 if [ -z "$tree" ]; then
     guarded "$SCRIPTS/source.sh" --suite "$suite" "$set/src"

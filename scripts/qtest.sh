@@ -11,6 +11,7 @@
 #                   own release
 #   --variant NAME  stock (default), patched, a number, wrong/NAME, mutants/NAME:
 #                   see qemu.sh
+#   --arch ARCH     x86_64 (default) or aarch64
 #   --binary FILE   run this qemu-system-x86_64 or -aarch64 instead of the one
 #                   built here; --expect says what it must show
 #   --expect WORD   instead of what the tree's content says: lost, kept, or as in
@@ -30,6 +31,7 @@
 which=()
 variant=stock
 binary=
+arch=x86_64
 judge=()
 only=()
 while [ $# -gt 0 ]; do
@@ -37,6 +39,7 @@ while [ $# -gt 0 ]; do
     -h | --help) print_help "$0"; exit 0 ;;
     --tree | --suite) which=("$1" "$(value_of "$@")"); shift ;;
     --variant) variant=$(value_of "$@"); shift ;;
+    --arch) arch=$(value_of "$@"); shift ;;
     --binary) binary=$(realpath -e -- "$(value_of "$@")") || die "there is no file $2"; shift ;;
     --expect) judge+=(--expect "$(value_of "$@")"); shift ;;
     --only) only=(--only "$(value_of "$@")"); shift ;;
@@ -47,15 +50,22 @@ while [ $# -gt 0 ]; do
 done
 if [ -n "$binary" ]; then
     case $binary in
-    *-system-x86_64) ;;
-    *-system-aarch64) judge+=(--arch aarch64) ;;
+    *-system-x86_64) arch=x86_64 ;;
+    *-system-aarch64) arch=aarch64 ;;
     *) die "libqtest wants a file name that ends in -system-x86_64 or -system-aarch64, not $binary" ;;
     esac
     [[ " ${judge[*]} " == *' --expect '* ]] || die "what must $binary show? --expect lost or --expect kept"
 fi
+case $arch in
+x86_64) module=() ;;
+aarch64) module=(--aarch64) judge+=(--arch aarch64) ;;
+*) die "--arch is x86_64 or aarch64, not '$arch'" ;;
+esac
 take_build_folder
-guarded "$SCRIPTS/module.sh"
+guarded "$SCRIPTS/module.sh" "${module[@]}"
 target=tests/qtest/machine-none-test
+[ -n "$binary" ] || [ "$arch" = x86_64 ] ||
+    binary=$(guarded "$SCRIPTS/qemu.sh" "${which[@]}" --variant "$variant" "qemu-system-$arch")/qemu-system-$arch
 built=$(guarded "$SCRIPTS/qemu.sh" "${which[@]}" --variant "$variant" qemu-system-x86_64 qemu-img)
 work=$(guarded "$SCRIPTS/qemu.sh" "${which[@]}" --variant "$variant" --work "$target")
 use_ccache
