@@ -59,7 +59,7 @@ static const GOptionEntry entries[] = {
     { "all", 0, 0, G_OPTION_ARG_NONE, &opt_all,
       "go on after the first loss and count", NULL },
     { "aio", 0, 0, G_OPTION_ARG_STRING, &opt_aio,
-      "aio= of the images: threads, native or io_uring", "MODE" },
+      "aio= of the disk: threads, native or io_uring", "MODE" },
     { "show", 0, 0, G_OPTION_ARG_NONE, &opt_show,
       "print the interleaving of a lost round, one column a thread", NULL },
     { "json", 0, 0, G_OPTION_ARG_NONE, &opt_json, "print JSON", NULL },

@@ -96,8 +96,8 @@ static GPtrArray *make_args(const QemuConfig *config, const char *dir)
     add(args, "if=pflash,unit=0,format=raw,readonly=on,file=%s/firmware.bin",
         dir);
     add(args, "-drive");
-    add(args, "if=pflash,unit=1,format=raw,file=%s/flash.img,aio=%s", dir,
-        config->aio);
+    /* the schedules hold the worker that writes it */
+    add(args, "if=pflash,unit=1,format=raw,file=%s/flash.img,aio=threads", dir);
     add(args, "-drive");
     add(args, "if=none,id=disk,format=raw,file=%s/disk.img,aio=%s%s", dir,
         config->aio, strcmp(config->aio, "native") ? "" : ",cache=none");

@@ -23,7 +23,7 @@ typedef struct QemuConfig {
     const char *engine;         /* preloaded library, or NULL for a free run */
     const char *schedule;       /* schedule file, or NULL for a free run */
     const char *const *options; /* more options for QEMU, or NULL */
-    const char *aio;            /* aio= of both images: "threads", ... */
+    const char *aio;            /* aio= of the disk: "threads", ... */
     unsigned rounds;            /* for the guest; 0: until it is stopped */
     unsigned patience_ms;       /* how long the guest waits before "lost" */
     unsigned log_rounds;        /* rounds that the engine logs in full */

@@ -37,17 +37,19 @@ const Scenario scenarios[] = {
     {
         .name = "lost-bh", .guest = "lost-bh", .schedule = "lost-bh.schedule",
         .loses = "the completion of a virtio-blk read", .rounds = 30,
+        .needs_workers = true,
     },
     {
         .name = "clear-before-poll", .guest = "lost-bh",
         .schedule = "clear-before-poll.schedule",
         .loses = "the same, with the main loop on its way to sleep",
-        .rounds = 30,
+        .rounds = 30, .needs_workers = true,
     },
     {
         .name = "late-write", .guest = "lost-bh",
         .schedule = "late-write.schedule",
         .loses = "the peace of the main loop, or later wakeups", .rounds = 30,
+        .needs_workers = true,
     },
     {
         .name = "lost-timer", .guest = "lost-timer",
@@ -488,12 +490,19 @@ ScenarioResult *scenario_run(const Scenario *scenario, const RunOptions *opts,
     };
 
     result->scenario = scenario;
-    do {
+    if (scenario->needs_workers && strcmp(opts->aio, "threads")) {
+        result->unreachable = true;
+        result->reason = g_strdup_printf("no worker thread reads with aio=%s",
+                                         opts->aio);
+        run.done = true;
+    }
+    while (!run.done) {
         if (!run_qemu(&run, error)) {
             scenario_result_free(result);
             return NULL;
         }
-    } while (scenario->boot_a_round && !run.done && !judged(&run));
+        run.done |= !scenario->boot_a_round || judged(&run);
+    }
     draw_progress(&run, run.need);
     judge(&run);
     return result;

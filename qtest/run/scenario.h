@@ -15,6 +15,7 @@ typedef struct Scenario {
     const char *loses;      /* what is lost, for people */
     unsigned rounds;        /* to survive for "not affected" */
     bool boot_a_round;      /* the round ends QEMU */
+    bool needs_workers;     /* the schedule holds threads of the thread pool */
     const char *const *options;
 } Scenario;
 

@@ -135,6 +135,21 @@ EOF
     [[ $output == *"CANNOT TELL"* && $output != *" AFFECTED"* ]]
 }
 
+@test "native AIO and io_uring: no worker reads, a timer is lost all the same" {
+    real >/dev/null
+    for aio in native io_uring; do
+        judge --aio "$aio" --scenario lost-timer
+        if [ "$status" -eq 77 ] && [[ $output == *"io_uring"* ]]; then
+            continue # the kernel has none
+        fi
+        [ "$status" -eq 1 ]
+        [[ $output == *"timer lost: main thread asleep"* ]]
+        judge --aio "$aio" --scenario lost-bh
+        [ "$status" -eq 77 ]
+        [[ $output == *"NOT REACHABLE"*"aio=$aio"* ]]
+    done
+}
+
 @test "a static binary: nothing can be preloaded" {
     echo 'int main(void) { return 0; }' >static.c
     gcc -static -o static static.c 2>/dev/null || skip "no static libc (package libc6-dev)"
