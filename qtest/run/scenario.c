@@ -28,6 +28,9 @@
 /* In so many rounds a hang has come, if it does */
 #define HOLD_ROUNDS 30
 
+/* So many rounds in a row in which the threads did not meet: they never will */
+#define MAX_UNMET 2000
+
 /* One stray poll storm (a signal, a slow thread) is no spin; two are. */
 #define SPINS_TO_TELL 2
 
@@ -85,6 +88,8 @@ typedef struct Run {
     ScenarioResult *result;
     unsigned need;
     unsigned held_at;           /* rounds that had ended at the newest hang */
+    unsigned met_last;          /* r->met, when it last grew, */
+    unsigned met_at;            /* and r->rounds then */
     unsigned drawn;             /* rounds that the progress bar has */
     bool done;
 } Run;
@@ -239,6 +244,24 @@ static bool judged(const Run *run)
         return r->held >= run->need && r->rounds > run->held_at;
     }
     return (run->scenario->schedule ? r->met : r->rounds) >= run->need;
+}
+
+/* Without a time limit this is what ends a run under a schedule that fits not */
+static bool never_meets(Run *run, const EngineLog *log)
+{
+    ScenarioResult *r = run->result;
+
+    if (r->met != run->met_last) {
+        run->met_last = r->met;
+        run->met_at = r->rounds;
+    }
+    if (!run->scenario->schedule || r->rounds < run->met_at + MAX_UNMET) {
+        return false;
+    }
+    set_string(&r->reason, g_strdup_printf(
+        "%u rounds in a row did not meet the schedule%s%s", MAX_UNMET,
+        log->missed ? "; missed: " : "", log->missed ? log->missed : ""));
+    return true;
 }
 
 /*
@@ -420,6 +443,10 @@ static bool run_qemu(Run *run, GError **error)
         }
         spoke = true;
         talking = take_line(run, log, line);
+        if (never_meets(run, log)) {
+            run->done = true;
+            break;
+        }
         if (run->scenario->schedule) {
             draw_progress(run, r->met);
         }

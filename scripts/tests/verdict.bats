@@ -150,6 +150,23 @@ EOF
     done
 }
 
+@test "rounds that never meet come to an end" {
+    mkdir never
+    cat >never/lost-bh.schedule <<'EOF'
+schedule never-met
+bound 1 ms
+role vcpu         marks brdflqQe
+role disk-worker  reads disk.img
+round     vcpu mark b to vcpu mark e
+evidence  vcpu mark l
+hold disk-worker before-io until vcpu mark z
+EOF
+    judge --rounds 5 --scenario lost-bh --schedule-dir "$here/never" "$(real)"
+    echo "$output"
+    [ "$status" -eq 77 ]
+    [[ $output == *"2000 rounds in a row did not meet the schedule; missed: "* ]]
+}
+
 @test "a static binary: nothing can be preloaded" {
     echo 'int main(void) { return 0; }' >static.c
     gcc -static -o static static.c 2>/dev/null || skip "no static libc (package libc6-dev)"
