@@ -5,45 +5,17 @@
  */
 #include "guest.h"
 #include "io.h"
+#include "virtio.h"
 
 #define PORTS 0xc200
-#define PCI_BAR0 0x10
-
-/* offsets of the legacy registers */
-#define QUEUE_PFN 8
-#define QUEUE_NUM 12
-#define QUEUE_SEL 14
-#define QUEUE_NOTIFY 16
-#define STATUS 18
-#define STATUS_DRIVER_OK 7      /* and what comes before */
 
 #define REQUESTS 2              /* index of the request queue */
-#define QUEUE_MAX 1024
-#define PAGE 4096
-#define DESC_NEXT 1
-#define DESC_WRITE 2
-#define AVAIL_NO_INTERRUPT 1
-
 #define TEST_UNIT_READY 0x00
 #define READ_10 0x28
 #define TRIES 10
 #define ANSWER_MS 1000
-#define SECTOR 512
 
 const char scenario_name[] = "timer-virtio-scsi";
-
-typedef struct Desc {
-    uint64_t addr;
-    uint32_t len;
-    uint16_t flags;
-    uint16_t next;
-} Desc;
-
-typedef struct Avail {
-    uint16_t flags;
-    uint16_t idx;
-    uint16_t ring[];
-} Avail;
 
 static struct __attribute__((packed)) {
     uint8_t lun[8];
@@ -141,7 +113,7 @@ static void scsi_open(void)
     /* volatile: the device writes it */
     used_idx = (volatile uint16_t *)(queue + used_offset) + 1;
     outl(PORTS + QUEUE_PFN, (uintptr_t)queue / PAGE);
-    outb(PORTS + STATUS, STATUS_DRIVER_OK);
+    outb(PORTS + STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_DRIVER_OK);
 
     /* After a reset it has something to tell first. */
     for (int i = 0; i < TRIES && !ready; i++) {

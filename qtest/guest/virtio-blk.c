@@ -8,49 +8,11 @@
  */
 #include "guest.h"
 #include "io.h"
+#include "virtio.h"
 
 #define DISK_PORTS 0xc000
 
-#define PCI_BAR0 0x10
-
-/* offsets of the legacy registers */
-#define GUEST_FEATURES 4
-#define QUEUE_PFN 8
-#define QUEUE_NUM 12
-#define QUEUE_SEL 14
-#define QUEUE_NOTIFY 16
-#define STATUS 18
-#define CAPACITY 20
-
-#define STATUS_ACKNOWLEDGE 1
-#define STATUS_DRIVER 2
-#define STATUS_DRIVER_OK 4
-
-#define DESC_NEXT 1
-#define DESC_WRITE 2
-#define AVAIL_NO_INTERRUPT 1
-
-#define QUEUE_MAX 1024
-#define PAGE 4096
-#define SECTOR 512
-
-typedef struct Desc {
-    uint64_t addr;
-    uint32_t len;
-    uint16_t flags;
-    uint16_t next;
-} Desc;
-
-typedef struct Avail {
-    uint16_t flags;
-    uint16_t idx;
-    uint16_t ring[];
-} Avail;
-
-typedef struct Used {
-    uint16_t flags;
-    uint16_t idx;
-} Used;
+#define CAPACITY 20             /* offset of a register of the disk's own */
 
 typedef struct RequestHeader {
     uint32_t type;              /* 0: read */
