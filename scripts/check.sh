@@ -262,6 +262,12 @@ suite_qtest() {
     if has_aarch64; then
         tap "aarch64 qtest on the installed QEMU" "$log/aarch64-qtest.tap" "$SCRIPTS/qtest.sh" \
             --binary "$(command -v qemu-system-aarch64)" --expect lost
+        if guarded "$SCRIPTS/qemu.sh" --variant patched qemu-system-aarch64 >/dev/null; then
+            tap "patched qtest on aarch64" "$log/aarch64-patched-qtest.tap" "$SCRIPTS/qtest.sh" \
+                --arch aarch64 --variant patched
+        else
+            result skip "patched qtest on aarch64" "it could not be built"
+        fi
     else
         result skip "qtest on aarch64" "install qemu-system-arm and gcc-aarch64-linux-gnu"
     fi
