@@ -106,6 +106,8 @@ void bql_unlock(void)
 {
     bql_drop();
 }
+#endif
+#ifdef API_BQL_BLOCK
 
 void bql_block_unlock(bool increase)
 {

@@ -74,6 +74,7 @@ apis() {
         printf '%s\n' -DAPI_QEMU_AIO_H
     fi
     has qemu/main-loop.h 'qemu_mutex_iothread_locked' API_BQL_IOTHREAD
+    has qemu/main-loop.h 'bql_block_unlock' API_BQL_BLOCK
     has qemu/main-loop.h 'bql_update_status' API_BQL_STATUS
     has "$aio" 'bool is_external' API_IS_EXTERNAL
     has "$aio" 'io_poll_ready' API_POLL_READY

@@ -51,7 +51,8 @@ generation_of() {
 
     cp -a tree by-patch
     for patch in "${patches[@]}"; do
-        patch -p1 -F0 -f -s -d by-patch -i "$patch"
+        # a release between those that it was made on may have it some lines off
+        patch -p1 -F0 -f -s --no-backup-if-mismatch -d by-patch -i "$patch"
     done
     [ -z "$(find by-patch -name '*.orig' -o -name '*.rej')" ]
 
