@@ -51,6 +51,9 @@ choose_devices() {
     wanted_devices=(I440FX VIRTIO_PCI VIRTIO_BLK VIRTIO_SCSI ISA_DEBUG NVME_PCI SDHCI_PCI)
     # the latter three are said to be always required
     [ "$arch" = x86_64 ] || wanted_devices=(ARM_VIRT VIRTIO_BLK ARM_V7M SEMIHOSTING ARM_COMPATIBLE_SEMIHOSTING)
+    # 9.1 and 9.2: the NVMe disk needs it, and does not say so
+    ! grep -qs '^config SPDM_SOCKET' "$set/src/backends/Kconfig" ||
+        grep -q 'select SPDM_SOCKET' "$set/src/hw/nvme/Kconfig" || wanted_devices+=(SPDM_SOCKET)
     [ -d "$set/src/$(dirname "$devices")" ] || return 0
     printf 'CONFIG_%s=y\n' "${wanted_devices[@]}" >"$set/src/$devices"
 }
