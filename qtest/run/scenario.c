@@ -28,8 +28,12 @@
 /* In so many rounds a hang has come, if it does */
 #define HOLD_ROUNDS 30
 
-/* So many rounds in a row in which the threads did not meet: they never will */
+/*
+ * So many rounds in a row in which the threads did not meet: they never will.
+ * Fewer are enough if the engine can say why.
+ */
 #define MAX_UNMET 2000
+#define MAX_UNREACHABLE 5
 
 /* One stray poll storm (a signal, a slow thread) is no spin; two are. */
 #define SPINS_TO_TELL 2
@@ -227,6 +231,15 @@ static bool take_line(Run *run, EngineLog *log, const char *line)
     return true;
 }
 
+/* Enough rounds?  One that was slow has shown nothing, and does not count. */
+static bool survived(const Run *run)
+{
+    const ScenarioResult *r = run->result;
+
+    return (run->scenario->schedule ? r->met : r->rounds) >=
+           run->need + r->slow;
+}
+
 static bool judged(const Run *run)
 {
     const ScenarioResult *r = run->result;
@@ -243,25 +256,38 @@ static bool judged(const Run *run)
     if (run->opts->hold && r->met < HOLD_ROUNDS) {
         return r->held >= run->need && r->rounds > run->held_at;
     }
-    return (run->scenario->schedule ? r->met : r->rounds) >= run->need;
+    return survived(run) || r->slow > run->need;
 }
 
-/* Without a time limit this is what ends a run under a schedule that fits not */
-static bool never_meets(Run *run, const EngineLog *log)
+/*
+ * Do the threads not come into the order of the schedule, for many rounds in a
+ * row?  The engine says why they cannot, if it knows; but that may be a matter
+ * of one round, in which one worker thread did what two are for.
+ */
+static bool never_meets(Run *run, EngineLog *log)
 {
     ScenarioResult *r = run->result;
+    unsigned unmet;
 
     if (r->met != run->met_last) {
         run->met_last = r->met;
         run->met_at = r->rounds;
+        g_clear_pointer(&log->unreachable, g_free);
     }
-    if (!run->scenario->schedule || r->rounds < run->met_at + MAX_UNMET) {
-        return false;
+    unmet = r->rounds - run->met_at;
+    if (log->unreachable &&
+        (run->scenario->boot_a_round || unmet >= MAX_UNREACHABLE)) {
+        set_string(&r->reason, g_strdup(log->unreachable));
+        r->unreachable = true;
+        return true;
     }
-    set_string(&r->reason, g_strdup_printf(
-        "%u rounds in a row did not meet the schedule%s%s", MAX_UNMET,
-        log->missed ? "; missed: " : "", log->missed ? log->missed : ""));
-    return true;
+    if (run->scenario->schedule && unmet >= MAX_UNMET) {
+        set_string(&r->reason, g_strdup_printf(
+            "%u rounds in a row did not meet the schedule%s%s", MAX_UNMET,
+            log->missed ? "; missed: " : "", log->missed ? log->missed : ""));
+        return true;
+    }
+    return false;
 }
 
 /*
@@ -431,9 +457,7 @@ static bool run_qemu(Run *run, GError **error)
         engine_log_update(log);
         r->met = met_before + log->met;
         r->spins = spins_before + log->spins;
-        if (log->unreachable) {
-            set_string(&r->reason, g_strdup(log->unreachable));
-            r->unreachable = true;
+        if (never_meets(run, log)) {
             run->done = true;
             break;
         }
@@ -443,10 +467,6 @@ static bool run_qemu(Run *run, GError **error)
         }
         spoke = true;
         talking = take_line(run, log, line);
-        if (never_meets(run, log)) {
-            run->done = true;
-            break;
-        }
         if (run->scenario->schedule) {
             draw_progress(run, r->met);
         }
@@ -492,8 +512,7 @@ static void judge(Run *run)
             r->spins, r->rounds));
     } else if (r->unreachable) {
         r->verdict = VERDICT_NOT_REACHABLE;
-    } else if ((run->scenario->schedule ? r->met : r->rounds) >=
-               run->need + r->slow) {
+    } else if (survived(run)) {
         r->verdict = VERDICT_NOT_AFFECTED;
     } else {
         r->verdict = VERDICT_CANNOT_TELL;

@@ -70,6 +70,7 @@ static pthread_cond_t cond;
 /* All below is protected by lock, unless said otherwise. */
 static bool in_round;
 static bool round_missed;
+static bool said_unreachable;   /* in this round */
 static bool dump_round;
 static unsigned long round_number;
 static pid_t role_tid[SCHEDULE_MAX_ROLES];
@@ -483,6 +484,7 @@ static void round_begins(void)
     round_number++;
     in_round = true;
     round_missed = false;
+    said_unreachable = false;
     dump_round = false;
     n_events = n_dumped = 0;
     for (int i = 0; i < schedule.n_refs; i++) {
@@ -517,12 +519,11 @@ static void reach(Point point, char mark)
 }
 
 /*
- * Some binaries cannot be brought into some orders: say so once, instead of
- * running into the bound in each round.
+ * Some binaries cannot be brought into some orders: say so once a round, instead
+ * of running into the bound in each.
  */
 static bool is_reachable(const Rule *rule, Point point)
 {
-    static bool said;
     const char *why = NULL;
     bool others = false;
 
@@ -536,8 +537,8 @@ static bool is_reachable(const Rule *rule, Point point)
     } else if (point == POINT_BEFORE_WRITE && self.n_held) {
         why = "the notifier writes with a lock in its hands that others need";
     }
-    if (why && !said) {
-        said = true;
+    if (why && !said_unreachable) {
+        said_unreachable = true;
         log_line("unreachable %s: %s", why, rule->text);
     }
     return !why;
