@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdio.h>
 
-#include <json-glib/json-glib.h>
-
+#include "../json.h"
 #include "report.h"
 
 static void print_line(const char *key, const char *value)
@@ -36,28 +35,6 @@ void report_text(const Diagnosis *d, const char *what)
     print_line("woken", d->woken);
 }
 
-static void add_string(JsonBuilder *b, const char *name, const char *value)
-{
-    json_builder_set_member_name(b, name);
-    if (value) {
-        json_builder_add_string_value(b, value);
-    } else {
-        json_builder_add_null_value(b);
-    }
-}
-
-static void add_number(JsonBuilder *b, const char *name, gint64 value)
-{
-    json_builder_set_member_name(b, name);
-    json_builder_add_int_value(b, value);
-}
-
-static void add_bool(JsonBuilder *b, const char *name, bool value)
-{
-    json_builder_set_member_name(b, name);
-    json_builder_add_boolean_value(b, value);
-}
-
 static void add_list(JsonBuilder *b, const char *name, const GPtrArray *list)
 {
     json_builder_set_member_name(b, name);
@@ -71,8 +48,6 @@ static void add_list(JsonBuilder *b, const char *name, const GPtrArray *list)
 void report_json(const Diagnosis *d, const char *what)
 {
     g_autoptr(JsonBuilder) b = json_builder_new();
-    g_autoptr(JsonNode) root = NULL;
-    g_autofree char *text = NULL;
 
     json_builder_begin_object(b);
     add_string(b, "verdict", answer_name(d->answer));
@@ -96,8 +71,5 @@ void report_json(const Diagnosis *d, const char *what)
     add_string(b, "known-by", d->how);
     add_string(b, "woken", d->woken);
     add_bool(b, "freed", d->freed);
-    json_builder_end_object(b);
-    root = json_builder_get_root(b);
-    text = json_to_string(root, true);
-    puts(text);
+    end_and_print(b);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdio.h>
 
-#include <json-glib/json-glib.h>
-
+#include "../json.h"
 #include "report.h"
 
 static void print_result(const ScenarioResult *r)
@@ -41,22 +40,6 @@ void report_text(const Report *report, bool show_columns)
     }
 }
 
-static void add_string(JsonBuilder *b, const char *name, const char *value)
-{
-    json_builder_set_member_name(b, name);
-    if (value) {
-        json_builder_add_string_value(b, value);
-    } else {
-        json_builder_add_null_value(b);
-    }
-}
-
-static void add_number(JsonBuilder *b, const char *name, gint64 value)
-{
-    json_builder_set_member_name(b, name);
-    json_builder_add_int_value(b, value);
-}
-
 static void add_result(JsonBuilder *b, const ScenarioResult *r)
 {
     json_builder_begin_object(b);
@@ -69,8 +52,7 @@ static void add_result(JsonBuilder *b, const ScenarioResult *r)
     add_number(b, "rescued", r->rescued);
     add_number(b, "slow", r->slow);
     add_number(b, "spins", r->spins);
-    json_builder_set_member_name(b, "stuck");
-    json_builder_add_boolean_value(b, r->stuck);
+    add_bool(b, "stuck", r->stuck);
     add_number(b, "sleep_ms", r->sleep_ms);
     add_number(b, "elapsed_us", r->elapsed_s * 1e6);
     add_number(b, "notifier_writes", r->writes);
@@ -85,8 +67,6 @@ static void add_result(JsonBuilder *b, const ScenarioResult *r)
 void report_json(const Report *report)
 {
     g_autoptr(JsonBuilder) b = json_builder_new();
-    g_autoptr(JsonNode) root = NULL;
-    g_autofree char *text = NULL;
 
     json_builder_begin_object(b);
     add_string(b, "binary", report->binary);
@@ -99,8 +79,5 @@ void report_json(const Report *report)
         add_result(b, report->results->pdata[i]);
     }
     json_builder_end_array(b);
-    json_builder_end_object(b);
-    root = json_builder_get_root(b);
-    text = json_to_string(root, true);
-    puts(text);
+    end_and_print(b);
 }
