@@ -6,6 +6,7 @@
 # AIO_WAKEUP_CHECK_BUILD   build folder with the test module
 # DIAGNOSE_QEMU            QEMU that loses wakeups; default: the installed one
 # DIAGNOSE_PATCHED         one that does not, or nothing
+# DIAGNOSE_DEBUG_INFO      one with debug information, or nothing
 
 bats_require_minimum_version 1.5.0
 load ../../scripts/tests/common
@@ -95,6 +96,26 @@ comes_to() {
         sleep 0.3
     done
     says 0 "$2" "$3"
+}
+
+# usage: within_10_s COMMAND...: waits until it succeeds
+within_10_s() {
+    local try
+    for ((try = 0; try < 100; try++)); do
+        ! "$@" || return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+# usage: is_qemu PID: it has become one
+is_qemu() { [ "$(readlink "/proc/$1/exe")" = "$(readlink -f "$qemu")" ]; }
+
+# usage: first_child PID: sets $child, when that is a QEMU
+first_child() {
+    child=$(cat "/proc/$1/task/$1/children")
+    child=${child%% *}
+    [ -n "$child" ] && is_qemu "$child"
 }
 
 @test "diagnose: a bottom half that was lost, and --wake" {
@@ -251,11 +272,7 @@ comes_to() {
     TMPDIR=$here unshare --pid --fork --mount-proc --kill-child timeout 60 "$verdict" --scenario lost-bh --rounds 1 \
         --hold "touch $here/hung; while [ ! -e $here/done ]; do sleep 0.1; done" "$qemu" >namespace.out 2>&1 3>&- &
     runner=$!
-    for ((i = 0; i < 150; i++)); do
-        [ ! -e hung ] || break
-        sleep 0.1
-    done
-    [ -e hung ]
+    within_10_s [ -e hung ] || within_10_s [ -e hung ]
     for file in /proc/[0-9]*/cmdline; do
         ! tr '\0' ' ' 2>/dev/null <"$file" | grep -q "^$qemu .*$here/aio-wakeup-" || hung=${file//[!0-9]/}
     done
@@ -295,12 +312,12 @@ comes_to() {
     boot "$BATS_FILE_TMPDIR/halt.bin"
     bash -c "\"\$@\" & wait" wrapper "$qemu" -machine none -nodefaults -display none >/dev/null 2>&1 3>&- &
     wrapper=$!
-    sleep 0.5
+    pids+=("$wrapper")
+    within_10_s first_child "$wrapper"
+    pids+=("$child")
     run "$tool" "$wrapper"
-    child=$(cat "/proc/$wrapper/task/$wrapper/children")
-    pids+=("$wrapper" "${child% }")
     [ "$status" -eq 2 ]
-    [[ $output == *"its child ${child% } is"* ]]
+    [[ $output == *"its child $child is"* ]]
 }
 
 @test "diagnose: a zombie" {
@@ -309,11 +326,10 @@ comes_to() {
     perl -e 'if (!fork) { exec @ARGV } sleep 30' "$qemu" -machine none -nodefaults -display none >/dev/null 2>&1 3>&- &
     parent=$!
     pids+=("$parent")
-    sleep 0.5
-    child=$(cat "/proc/$parent/task/$parent/children")
-    kill -KILL "${child% }"
-    sleep 0.2
-    run "$tool" "${child% }"
+    within_10_s first_child "$parent"
+    kill -KILL "$child"
+    within_10_s grep -q '^State:.Z' "/proc/$child/status"
+    run "$tool" "$child"
     says 0 "NOT THIS" "a zombie"
 }
 
@@ -360,24 +376,42 @@ comes_to() {
 
 @test "diagnose: debug information says what is found by content" {
     begin
-    readelf -SW "$qemu" | grep -q debug_info || skip "no debug information in $qemu; name another DIAGNOSE_QEMU"
+    qemu=${DIAGNOSE_DEBUG_INFO:-$qemu}
+    readelf -SW "$qemu" | grep -q debug_info || skip "no debug information in $qemu; name one with it as DIAGNOSE_DEBUG_INFO"
     command -v gdb >/dev/null || skip "no gdb"
     boot "$(image idle 0 1000)"
     comes_to "$pid" "NOT THIS" "idle"
     run "$tool" --debug-info "$pid"
     says 0 "NOT THIS" "offsets from debug information, the same by content"
     comes_to "$pid" "NOT THIS" "offsets from debug information (cached), the same by content"
+    kill -KILL "$pid"       # it has the images locked
+    wait "$pid" || :
+    strip --strip-debug -o qemu-system-x86_64 "$qemu"
+    qemu=$here/qemu-system-x86_64
+    boot "$(image idle 0 1000)"
+    comes_to "$pid" "NOT THIS" "idle"
+    run "$tool" --debug-info "$pid"
+    says 0 "NOT THIS" "offsets found by content"
+}
+
+# usage: hold_until_found: sets $hold, for --hold: until the file "findings" has one
+# more than after the hang before, or for 30 s
+hold_until_found() {
+    : >findings
+    echo 0 >count
+    hold="for i in \$(seq 300); do [ \$(wc -l <$here/findings) -le \$(cat $here/count) ] || break; sleep 0.1; done; wc -l <$here/findings >$here/count"
 }
 
 @test "watch: a finding under a schedule, and none with a patched QEMU" {
     begin
-    run timeout 60 "$watcher" --after 1 "$verdict" --scenario lost-bh --rounds 1 --hold "sleep 3" "$qemu"
+    hold_until_found
+    run timeout 60 "$watcher" --after 1 --report findings "$verdict" --scenario lost-bh --rounds 1 --hold "$hold" "$qemu"
     echo "$status: $output"
     [ "$status" -eq 1 ]
     [ "$(grep -c 'watch: LOST WAKEUP: PID .*bottom half' <<<"$output")" -eq 1 ]
     [ -n "${DIAGNOSE_PATCHED:-}" ] || skip "no patched QEMU for the other half"
     # 3 ms a round or more: it lives for several of the watch's scans
-    run timeout 60 "$watcher" --after 1 "$verdict" --scenario lost-bh --rounds 1000 --hold "sleep 3" "$DIAGNOSE_PATCHED"
+    run timeout 60 "$watcher" --after 1 "$verdict" --scenario lost-bh --rounds 1000 --hold "$hold" "$DIAGNOSE_PATCHED"
     echo "$status: $output"
     [ "$status" -eq 0 ]
     [[ $output =~ [1-9][0-9]*" QEMU processes seen, 0 lost wakeups" ]]
@@ -385,8 +419,10 @@ comes_to() {
 
 @test "watch: --wake lets the command go on, --report keeps the findings" {
     begin
-    run timeout 60 "$watcher" --after 1 --wake --report findings -- "$verdict" --scenario lost-bh --rounds 2 \
-        --hold "sleep 3" "$qemu"
+    hold_until_found
+    # after the runner has left the hang to its command, which it does in 1.5 s
+    run timeout 60 "$watcher" --after 2 --wake --report findings -- "$verdict" --scenario lost-bh --rounds 2 \
+        --hold "$hold" "$qemu"
     echo "$status: $output"
     [ "$status" -eq 1 ]
     [[ $output == *"2 were freed"* ]]
