@@ -32,7 +32,7 @@
  * So many rounds in a row in which the threads did not meet: they never will.
  * Fewer are enough if the engine can say why.
  */
-#define MAX_UNMET 2000
+#define MAX_UNMET 5000
 #define MAX_UNREACHABLE 5
 
 /* One stray poll storm (a signal, a slow thread) is no spin; two are. */

@@ -161,7 +161,7 @@ EOF
     judge --rounds 5 --scenario lost-bh --schedule-dir "$here/slow" "$(real)"
     echo "$output"
     [ "$status" -eq 77 ]
-    [[ $output == *"2000 rounds in a row did not meet the schedule; missed: "* ]]
+    [[ $output == *"5000 rounds in a row did not meet the schedule; missed: "* ]]
 }
 
 @test "a static binary: nothing can be preloaded" {
