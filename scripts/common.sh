@@ -158,6 +158,29 @@ use_ccache() {
 
 jobs_wanted() { printf '%s\n' "${AIO_WAKEUP_JOBS:-$(nproc)}"; }
 
+# usage: build_cases unit|qtest WORK: the programs under qtest/ of that name, linked
+# with what the folder WORK of qemu.sh holds now; sets $dir, which has them, and $log,
+# how the names of their logs begin
+build_cases() {
+    local kind=$1 work=$2 flags
+    dir=$(dirname "$work")/$kind
+    log=$BUILD/log/$(basename "$(dirname "$work")")-$kind
+    flags=$(cat "$work/configured" "$ROOT/qtest/unit/tree-flags.sh" "$ROOT/qtest/meson_options.txt" | cksum)
+    if [ "$(cat "$dir/flags" 2>/dev/null || :)" != "$flags" ]; then
+        rm -rf "$dir"
+        step "configuring the $kind cases" "$log-configure.log" \
+            meson setup "$dir" "$ROOT/qtest" "-Donly_$kind=true" \
+            -Dqemu_src="$work/src" -Dqemu_build="$work/build" ||
+            cannot "the $kind cases do not configure here; see above"
+        printf '%s\n' "$flags" >"$dir/flags"
+    fi
+    if [[ $(ninja -C "$dir" -n "$kind" | tail -n 1) != *"no work to do"* ]]; then
+        step "building the $kind cases" "$log-build.log" \
+            ninja -C "$dir" -j "$(jobs_wanted)" "$kind" ||
+            cannot "the $kind cases do not build here; see above"
+    fi
+}
+
 # usage: columns [LEAD BETWEEN TRAIL RULE]: tab-separated rows on stdin as a
 # table; RULE is yes for a line of dashes under the first row
 columns() {

@@ -70,22 +70,7 @@ built=$(guarded "$SCRIPTS/qemu.sh" "${which[@]}" --variant "$variant" qemu-syste
 work=$(guarded "$SCRIPTS/qemu.sh" "${which[@]}" --variant "$variant" --work "$target")
 use_ccache
 
-# The program is linked with what the work folder holds now.
-dir=$(dirname "$work")/qtest
-log=$BUILD/log/$(basename "$(dirname "$work")")-qtest
-flags=$(cat "$work/configured" "$ROOT/qtest/unit/tree-flags.sh" "$ROOT/qtest/meson_options.txt" | cksum)
-if [ "$(cat "$dir/flags" 2>/dev/null || :)" != "$flags" ]; then
-    rm -rf "$dir"
-    step "configuring the qtest cases" "$log-configure.log" \
-        meson setup "$dir" "$ROOT/qtest" -Donly_qtest=true \
-        -Dqemu_src="$work/src" -Dqemu_build="$work/build" ||
-        cannot "the qtest cases do not configure here; see above"
-    printf '%s\n' "$flags" >"$dir/flags"
-fi
-if [[ $(ninja -C "$dir" -n qtest | tail -n 1) != *"no work to do"* ]]; then
-    step "building the qtest cases" "$log-build.log" ninja -C "$dir" -j "$(jobs_wanted)" qtest ||
-        cannot "the qtest cases do not build here; see above"
-fi
+build_cases qtest "$work"
 
 export QTEST_QEMU_BINARY=${binary:-$built/qemu-system-x86_64}
 export QTEST_QEMU_IMG=$built/qemu-img AIO_WAKEUP_DIR=$BUILD/module

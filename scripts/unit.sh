@@ -47,23 +47,7 @@ take_build_folder
 work=$(guarded "$SCRIPTS/qemu.sh" "${which[@]}" --variant "$variant" --work tests/unit/test-aio)
 use_ccache
 
-# The programs are linked with what the work folder holds now.
-dir=$(dirname "$work")/unit
-log=$BUILD/log/$(basename "$(dirname "$work")")-unit
-flags=$(cat "$work/configured" "$ROOT/qtest/unit/tree-flags.sh" "$ROOT/qtest/meson_options.txt" | cksum)
-if [ "$(cat "$dir/flags" 2>/dev/null || :)" != "$flags" ]; then
-    rm -rf "$dir"
-    step "configuring the unit cases" "$log-configure.log" \
-        meson setup "$dir" "$ROOT/qtest" -Donly_unit=true \
-        -Dqemu_src="$work/src" -Dqemu_build="$work/build" ||
-        cannot "the unit cases do not configure here; see above"
-    printf '%s\n' "$flags" >"$dir/flags"
-fi
-if [[ $(ninja -C "$dir" -n unit | tail -n 1) != *"no work to do"* ]]; then
-    step "building the unit cases of $variant" "$log-build.log" \
-        ninja -C "$dir" -j "$(jobs_wanted)" unit ||
-        cannot "the unit cases do not build here; see above"
-fi
+build_cases unit "$work"
 
 mapfile -t programs < <(jq -r '.[] | select(.suite | index("aio-wakeup:unit")) | .name' \
     <(meson introspect --tests "$dir"))
