@@ -8,7 +8,9 @@
 #
 #   --suite NAME     a Debian release; default: bullseye bookworm trixie
 #   --variant NAME   default: stock 1 3 5 patched
-#   --write          put it into docs/tests.md instead of printing it
+#   --write          put it into docs/tests.md instead of printing it; the part of
+#                    a release that is not run stays
+#   --page FILE      into this page instead
 #
 # Exit status: 0 all as expected, 1 a case is not, 2 wrong use, 77 not possible.
 
@@ -17,12 +19,14 @@
 suites=()
 variants=()
 write=no
+page=$ROOT/docs/tests.md
 while [ $# -gt 0 ]; do
     case $1 in
     -h | --help) print_help "$0"; exit 0 ;;
     --suite) suites+=("$(value_of "$@")"); shift ;;
     --variant) variants+=("$(value_of "$@")"); shift ;;
     --write) write=yes ;;
+    --page) page=$(value_of "$@"); shift ;;
     *) die "unknown word $1" ;;
     esac
     shift
@@ -57,17 +61,20 @@ for suite in "${suites[@]}"; do
                       for (j = 1; j <= n; j++) row = row "\t" cell[order[i], v[j]]
                       print row } }' "$work/rows" | columns '| ' ' | ' ' |' yes
         echo
-    } >>"$work/table"
+    } >"$work/table-$suite"
 done
 
-if [ "$write" = no ]; then
-    cat "$work/table"
-else
-    page=$ROOT/docs/tests.md
-    awk -v table="$work/table" '
-        /^<!-- end of the table -->/ { on = 0 }
-        !on { print }
-        /^<!-- the table/ { on = 1; print ""; while ((getline line < table) > 0) print line }' "$page" >"$work/page"
+for suite in "${suites[@]}"; do
+    if [ "$write" = no ]; then
+        cat "$work/table-$suite"
+        continue
+    fi
+    # its part, or a new one at the end
+    awk -v table="$work/table-$suite" -v suite="$suite" '
+        function put() { while ((getline line < table) > 0) print line; done = 1 }
+        /^<!-- end of the table -->/ { if (!done) put(); skip = 0 }
+        /^\*\*QEMU .*\*\*$/ { skip = index($0, "(" suite ")") > 0; if (skip) put() }
+        !skip' "$page" >"$work/page"
     cat "$work/page" >"$page"
-fi
+done
 exit "$status"
