@@ -48,10 +48,14 @@ fi
 # usage: says_of PATCH KEY
 says_of() { sed -n "/^---\$/q; s/^$2: //p" "$1"; }
 
-# Those with the same base one after the other: less is compiled again.
+# Those with the same base one after the other, and what needs a build of its own
+# at the end of them: less is compiled again.
 mapfile -t patches < <(for patch in "$PATCHES"/{mutants,wrong}/"$generation"/*.patch; do
-    [ ! -e "$patch" ] || printf '%s\t%s\n' "$(says_of "$patch" Base)" "$patch"
-done | sort | cut -f2)
+    [ -e "$patch" ] || continue
+    base=$(says_of "$patch" Base)
+    printf '%s\t%s\t%s\n' "${base:-stock}" \
+        "$(touched_files "$patch" | grep -c '\.h$' || :)" "$patch"
+done | sort | cut -f3)
 [ ${#patches[@]} -gt 0 ] || cannot "there is no mutant for $generation"
 
 chosen=()
