@@ -381,6 +381,7 @@ first_child() {
     command -v gdb >/dev/null || skip "no gdb"
     boot "$(image idle 0 1000)"
     comes_to "$pid" "NOT THIS" "idle"
+    rm -rf "$AIO_WAKEUP_CACHE/offsets"
     run "$tool" --debug-info "$pid"
     says 0 "NOT THIS" "offsets from debug information, the same by content"
     comes_to "$pid" "NOT THIS" "offsets from debug information (cached), the same by content"
