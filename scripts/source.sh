@@ -155,8 +155,9 @@ own=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
 if [ -n "$package" ] && [ -z "$suite" ]; then
     # not all archives have all
     suites=("$own" trixie bookworm)
-    for suite in "${suites[@]}"; do
-        [ ! -d "$CACHE/source-$suite-$package" ] || { suites=("$suite"); break; }
+    for found in "$CACHE"/source-*-"$package"; do
+        suite=${found##*/source-}
+        [ ! -d "$found" ] || suites=("${suite%-"$package"}")
     done
     for suite in "${suites[@]}"; do
         ! guarded "$0" --orig "$package" --suite "$suite" "$folder" || exit 0

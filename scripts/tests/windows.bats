@@ -56,6 +56,10 @@ EOF
     [ -e cache/source-sometime-thing/thing_1.0.orig.tar.gz ]
     fake apt-get <<<'exit 100'
     rm -r src
+    run "$top/scripts/source.sh" --orig thing "$here/src"
+    [ "$status" -eq 0 ]
+    [ "$(cat src/hello)" = hello ]
+    rm -r src
     run "$top/scripts/source.sh" --suite sometime --orig thing "$here/src"
     [ "$status" -eq 0 ]
     [ "$(cat src/hello)" = hello ]
