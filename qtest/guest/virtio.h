@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Virtio through legacy I/O ports: registers and rings
+ * Virtio through legacy I/O ports
  *
- * Offsets and layouts of "Legacy Interface: A Note on PCI Device Layout" and
- * "Virtqueues" in the Virtio 1.1 specification.
+ * Offsets of "Legacy Interface: A Note on PCI Device Layout" in the Virtio 1.1
+ * specification.
  */
 #ifndef AIO_WAKEUP_VIRTIO_H
 #define AIO_WAKEUP_VIRTIO_H
 
-#include <stdint.h>
+#include "virtqueue.h"
 
 #define PCI_BAR0 0x10
 
@@ -24,30 +24,6 @@
 #define STATUS_DRIVER 2
 #define STATUS_DRIVER_OK 4
 
-#define DESC_NEXT 1
-#define DESC_WRITE 2            /* the device writes it */
-#define AVAIL_NO_INTERRUPT 1
-
 #define QUEUE_MAX 1024
-#define PAGE 4096
-#define SECTOR 512
-
-typedef struct Desc {
-    uint64_t addr;
-    uint32_t len;
-    uint16_t flags;
-    uint16_t next;
-} Desc;
-
-typedef struct Avail {
-    uint16_t flags;
-    uint16_t idx;
-    uint16_t ring[];
-} Avail;
-
-typedef struct Used {
-    uint16_t flags;
-    uint16_t idx;
-} Used;
 
 #endif

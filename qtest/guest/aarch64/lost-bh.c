@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../virtqueue.h"
 #include "tree.h"
 
 /* volatile: device registers */
@@ -44,11 +45,6 @@
 #define DRIVER_OK 7                     /* and what comes before */
 
 #define QUEUE_NUM 8
-#define PAGE 4096
-#define SECTOR 512
-#define DESC_NEXT 1
-#define DESC_WRITE 2
-#define AVAIL_NO_INTERRUPT 1
 
 #define WARM_UP_ROUNDS 8
 #define WARM_UP_READS 3
@@ -65,19 +61,6 @@ typedef struct GuestConfig {
     uint32_t quiet_us;
     uint32_t flags;
 } GuestConfig;
-
-typedef struct Desc {
-    uint64_t addr;
-    uint32_t len;
-    uint16_t flags;
-    uint16_t next;
-} Desc;
-
-typedef struct Ring {
-    uint16_t flags;
-    uint16_t idx;
-    uint16_t ring[];
-} Ring;
 
 void guest_main(void);
 void exception_main(uint64_t syndrome, uint64_t address);
@@ -99,8 +82,8 @@ static struct {
     uint32_t reserved;
     uint64_t sector;
 } header __attribute__((aligned(16)));
-static volatile Ring *avail;            /* volatile: the device reads it */
-static volatile Ring *used;             /* volatile: the device writes it */
+static volatile Avail *avail;            /* volatile: the device reads it */
+static volatile Used *used;             /* volatile: the device writes it */
 static uintptr_t report;
 static uintptr_t marks;
 static uintptr_t flash;
@@ -283,8 +266,8 @@ static void disk_open(void)
     REG(disk + MMIO_QUEUE_NUM) = QUEUE_NUM;
     REG(disk + MMIO_QUEUE_ALIGN) = PAGE;
     /* volatile: shared with the device */
-    avail = (volatile Ring *)(queue + QUEUE_NUM * sizeof(Desc));
-    used = (volatile Ring *)(queue + PAGE);     /* volatile: likewise */
+    avail = (volatile Avail *)(queue + QUEUE_NUM * sizeof(Desc));
+    used = (volatile Used *)(queue + PAGE);     /* volatile: likewise */
     avail->flags = AVAIL_NO_INTERRUPT;
     set_desc(0, &header, sizeof(header), DESC_NEXT);
     set_desc(1, sector_data, SECTOR, DESC_NEXT | DESC_WRITE);
