@@ -13,6 +13,8 @@
 #   --mode aarch64           the same on -M virt, AAVMF and virtio-scsi; BINARY is
 #                            a qemu-system-aarch64; one of QEMU 2.x leaves the
 #                            firmware (Debian's kernel does not run on it)
+#   --mode aarch64-firmware  -M virt and AAVMF; a UEFI program writes variables
+#                            and waits for timers; no disk, no kernel
 #   --mode forced            libguestfs with OVMF in pflash, under the schedule
 #                            lost-bh
 #   --mode forced-uefi       as uefi, under that schedule
@@ -110,6 +112,15 @@ boot_aarch64() {
         -device virtio-scsi-pci -device scsi-hd,drive=disk \
         -kernel "$linux/vmlinuz" -initrd "$linux/initrd" \
         -append "console=ttyAMA0 panic=-1 aio_rounds=20"
+}
+
+boot_aarch64_firmware() {
+    local words
+    fresh_variables AAVMF
+    mapfile -t words < <(pflash AAVMF)
+    ln -s serial "$dir/report"
+    start "$binary" -M virt -cpu cortex-a57 -m 512 -nodefaults -display none -monitor none \
+        -serial "file:$dir/serial" "${words[@]}" -kernel "$BUILD/uefi/variables.efi"
 }
 
 # libguestfs asks a QEMU what it can do before it starts one with a kernel.
@@ -323,7 +334,8 @@ case $mode in
 as-is | forced) limit=${limit:-150} ;;
 uefi | forced-uefi) limit=${limit:-60} ;;
 aarch64) limit=${limit:-60} arch=arm64 ;;
-*) die "--mode is as-is, uefi, aarch64, forced or forced-uefi, not '$mode'" ;;
+aarch64-firmware) limit=${limit:-60} arch= ;;
+*) die "--mode is as-is, uefi, aarch64, aarch64-firmware, forced or forced-uefi, not '$mode'" ;;
 esac
 [[ $limit =~ ^[1-9][0-9]*$ ]] || die "--limit takes seconds, not '$limit'"
 [ -n "$binary" ] || die "which QEMU?"
@@ -332,7 +344,9 @@ version=$("$binary" --version 2>/dev/null | sed -n 's/^QEMU emulator version \([
 [ -n "$version" ] || die "$binary is no QEMU system emulator: its --version does not say so"
 [ "$mode" != aarch64 ] || ! is_old || firmware_only=yes
 linux=$BUILD/linux/$arch
-[[ -e $linux/initrd && -e $BUILD/module/schedule/aio-wakeup-schedule.so &&
+made=$linux/initrd
+[ -n "$arch" ] || made=$BUILD/uefi/variables.efi
+[[ -e $made && -e $BUILD/module/schedule/aio-wakeup-schedule.so &&
     -e $BUILD/module/diagnose/aio-wakeup-diagnose ]] ||
     cannot "what a boot needs is not made yet; run: ./build.sh libguestfs --prepare --mode $mode"
 
@@ -358,6 +372,7 @@ begin=$EPOCHREALTIME
 case $mode in
 uefi | forced-uefi) boot_x86 ;;
 aarch64) boot_aarch64 ;;
+aarch64-firmware) boot_aarch64_firmware ;;
 *) boot_appliance ;;
 esac
 watch_boot

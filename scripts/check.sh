@@ -265,12 +265,25 @@ suite_qtest() {
         if guarded "$SCRIPTS/qemu.sh" --variant patched qemu-system-aarch64 >/dev/null; then
             tap "patched qtest on aarch64" "$log/aarch64-patched-qtest.tap" "$SCRIPTS/qtest.sh" \
                 --arch aarch64 --variant patched
+            uefi_program "$("$SCRIPTS/qemu.sh" --arch aarch64 --variant patched --print)/qemu-system-aarch64"
         else
             result skip "patched qtest on aarch64" "it could not be built"
         fi
     else
         result skip "qtest on aarch64" "it needs qemu-system-arm, gcc-aarch64-linux-gnu and the source of libfdt"
     fi
+}
+
+# What a soak boots; that it can hang at all, only a soak of many shows.
+# usage: uefi_program BINARY
+uefi_program() {
+    local name="UEFI program on aarch64, patched" status=0
+    guarded "$SCRIPTS/libguestfs.sh" --mode aarch64-firmware --limit 300 "$1" >"$log/uefi.log" 2>&1 || status=$?
+    case $status in
+    0) result ok "$name" ;;
+    77) result skip "$name" "$(tail -n 1 "$log/uefi.log")" ;;
+    *) result not "$name" "see $log/uefi.log" ;;
+    esac
 }
 
 suite_iotest() {

@@ -13,6 +13,8 @@
 #                       few of them lose, unless the host is busy: --slow-main --stress
 #   --mode as-is        libguestfs as it is: add a disk, launch, shut down
 #   --mode aarch64      -M virt, AAVMF, virtio-scsi; BINARY is a qemu-system-aarch64
+#   --mode aarch64-firmware  the same without disk and kernel: a UEFI program
+#                       writes variables and waits for timers; for old binaries too
 #   --boots N           default 1
 #   --limit SECONDS     longest boot
 #   --slow-main, --stress, --firmware-only   of boot.sh
@@ -41,6 +43,7 @@ prepare() {
     case $mode in
     uefi | forced-uefi | forced) need_firmware OVMF ovmf ;;
     aarch64) need_firmware AAVMF qemu-efi-aarch64; arch=arm64 ;;
+    aarch64-firmware) need_firmware AAVMF qemu-efi-aarch64; arch= ;;
     esac
     case $mode in
     as-is | forced)
@@ -53,7 +56,11 @@ prepare() {
         ;;
     esac
     guarded "$SCRIPTS/module.sh"
-    guarded "$SCRIPTS/linux.sh" "$arch" >/dev/null
+    if [ -n "$arch" ]; then
+        guarded "$SCRIPTS/linux.sh" "$arch" >/dev/null
+    else
+        guarded "$SCRIPTS/uefi.sh" >/dev/null
+    fi
 }
 
 # usage: need_device NAME
@@ -71,6 +78,10 @@ check_binary() {
     case $mode in
     as-is | forced) need_device virtio-scsi-pci; need_device virtio-serial-pci; need_device virtio-rng-pci ;;
     aarch64) need_device virtio-scsi-pci ;;
+    aarch64-firmware)
+        "$binary" -machine help 2>/dev/null | grep -q '^virt ' ||
+            cannot "$binary has no machine virt; this mode is for a qemu-system-aarch64"
+        ;;
     *) need_device virtio-blk-pci ;;
     esac
 }
@@ -88,6 +99,12 @@ explain() {
         say "is forced.  On x86 a timer of 10 ms rescues what is lost in the firmware; later, a"
         say "round of the guest that takes half a second instead of 40 ms is a stall.  On an idle"
         say "host hangs are rare; --slow-main --stress makes the main loop late."
+        ;;
+    aarch64-firmware)
+        say "A UEFI program writes variables, which are kept in pflash: each write of the flash"
+        say "makes the vCPU poll the main context.  The tick of the firmware is armed by the vCPU:"
+        say "when its wakeup is lost, the program's next timer never fires.  Nothing is forced; on"
+        say "an idle host hangs are rare, --slow-main --stress makes the main loop late."
         ;;
     *)
         say "The guest writes UEFI variables while a disk read is in flight.  A preloaded library"
@@ -137,12 +154,12 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[[ $mode == @(as-is|uefi|aarch64|forced|forced-uefi) ]] ||
-    die "--mode is as-is, uefi, aarch64, forced or forced-uefi, not '$mode'"
+[[ $mode == @(as-is|uefi|aarch64|aarch64-firmware|forced|forced-uefi) ]] ||
+    die "--mode is as-is, uefi, aarch64, aarch64-firmware, forced or forced-uefi, not '$mode'"
 [[ $boots =~ ^[1-9][0-9]*$ ]] || die "--boots takes a number from 1, not '$boots'"
 if [ "$only_prepare" = no ]; then
     name=qemu-system-x86_64 package=qemu-system-x86
-    [ "$mode" != aarch64 ] || name=qemu-system-aarch64 package=qemu-system-arm
+    [[ $mode != aarch64* ]] || name=qemu-system-aarch64 package=qemu-system-arm
     [ -n "$binary" ] || need_commands "a boot" "$name=$package"
     binary=${binary:-$(command -v "$name")}
     check_binary

@@ -31,6 +31,7 @@ wanted() {
         echo gdb strace # diagnose
         echo python3-venv # the configure of QEMU 10.0
         echo ovmf cpio kmod # a boot of UEFI
+        echo clang lld qemu-system-arm qemu-efi-aarch64 # another one
         echo spin parallel bsdextrautils # the models
         ;;
     windows)
@@ -43,6 +44,7 @@ wanted() {
         wanted verdict
         echo qemu-system-x86 qemu-system-arm ovmf qemu-efi-aarch64
         echo guestfish supermin udev kmod cpio # udev: for the appliance
+        echo clang lld # the UEFI program for aarch64
         echo util-linux procps parallel gnuplot-nox stress-ng
         ;;
     *) die "unknown job '$1'; one of verdict, main, check, windows, libguestfs" ;;

@@ -5,7 +5,8 @@
 #
 # usage: soak.sh [OPTION...] [BINARY...]
 #
-#   --mode MODE      of boot.sh (uefi; as-is, aarch64, forced, forced-uefi)
+#   --mode MODE      of boot.sh (uefi; as-is, aarch64, aarch64-firmware, forced,
+#                    forced-uefi)
 #   --boots N        of each binary (200)
 #   --jobs N         boots at the same time on each host (one a processor)
 #   --for SECONDS    start no boot after so long; the next run goes on
@@ -297,15 +298,15 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[[ $mode == @(as-is|uefi|aarch64|forced|forced-uefi) ]] ||
-    die "--mode is as-is, uefi, aarch64, forced or forced-uefi, not '$mode'"
+[[ $mode == @(as-is|uefi|aarch64|aarch64-firmware|forced|forced-uefi) ]] ||
+    die "--mode is as-is, uefi, aarch64, aarch64-firmware, forced or forced-uefi, not '$mode'"
 for number in "$boots" "${jobs:-1}" "${limit:-1}"; do
     [[ $number =~ ^[1-9][0-9]*$ ]] || die "--boots, --jobs and --limit take numbers from 1, not '$number'"
 done
 [[ $for_seconds =~ ^[0-9]+$ ]] || die "--for takes seconds, not '$for_seconds'"
 if [ ${#binaries[@]} -eq 0 ]; then
     name=qemu-system-x86_64
-    [ "$mode" != aarch64 ] || name=qemu-system-aarch64
+    [[ $mode != aarch64* ]] || name=qemu-system-aarch64
     binaries=("$(command -v "$name")") || cannot "$name is not installed; name a binary"
 fi
 sums=()

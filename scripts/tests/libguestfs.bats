@@ -106,6 +106,41 @@ EOF
     one_line 77 "AIO_WAKEUP_DEVICES=all"
 }
 
+@test "libguestfs: a QEMU for another machine than the UEFI program's" {
+    fake_qemu </dev/null
+    run word --mode aarch64-firmware "$here/qemu"
+    one_line 77 "no machine virt"
+}
+
+@test "libguestfs: no lld for the UEFI program" {
+    hide lld-link
+    run "$top/scripts/uefi.sh"
+    one_line 77 "apt-get install --no-install-recommends lld"
+    [ ! -e "$here/build/uefi/variables.efi" ]
+}
+
+# That it does with the program, on a patched QEMU, is for check.sh to see: a stock
+# one may lose the tick here, with nothing forced.
+@test "libguestfs: the firmware without the UEFI program does not come to its end" {
+    command -v clang lld-link qemu-system-aarch64 >/dev/null ||
+        skip "clang, lld-link or qemu-system-aarch64 is missing (packages clang, lld, qemu-system-arm)"
+    [ -e /usr/share/AAVMF/AAVMF_CODE.fd ] || skip "no UEFI firmware for aarch64 (package qemu-efi-aarch64)"
+    run "$top/scripts/uefi.sh"
+    [ "$status" -eq 0 ]
+    fake_prepared
+    ln -s /usr/share/AAVMF "$here/firmware/AAVMF"
+    cat >"$here/qemu" <<'EOF'
+#!/bin/bash
+[ "$1" = --version ] || set -- "${@:1:$#-2}" # no -kernel
+exec qemu-system-aarch64 "$@"
+EOF
+    chmod +x "$here/qemu"
+    run boot --mode aarch64-firmware --limit 15
+    echo "$output"
+    [[ $output == @(slow|stuck)* ]]
+    nothing_is_left
+}
+
 @test "libguestfs: wrong words" {
     for words in "--mode other" "--boots 0" "--boots x" "--what" "/bin/true /bin/true"; do
         # shellcheck disable=SC2086
