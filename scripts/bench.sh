@@ -49,6 +49,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 PARTS="calls iops poll idle locked"
+IOPS="iops-1 iops-32 iops-iothread-1 iops-iothread-32" # what the part iops measures
 ROUNDS=3000
 PATIENCE_MS=2000
 IDLE_RUNS=11
@@ -148,12 +149,14 @@ one_iops() {
     awk -v name="$name" -v n="$reads" -v us="$us" 'BEGIN { printf "%s %.0f\n", name, n * 1e6 / us }'
 }
 
+# usage: part_iops VARIANT [MEASURE]: all measures, or that one
 part_iops() {
     local iothread=("ioeventfd=on,iothread=io" -object "iothread,id=io")
-    one_iops iops-1 10000 1 "$1" ioeventfd=off
-    one_iops iops-32 40000 32 "$1" ioeventfd=off
-    one_iops iops-iothread-1 10000 1 "$1" "${iothread[@]}"
-    one_iops iops-iothread-32 40000 32 "$1" "${iothread[@]}"
+    case ${2:-iops-1} in iops-1) one_iops iops-1 10000 1 "$1" ioeventfd=off ;; esac
+    # A run begins slow or fast and stays so for a while: long ones differ less.
+    case ${2:-iops-32} in iops-32) one_iops iops-32 400000 32 "$1" ioeventfd=off ;; esac
+    case ${2:-iops-iothread-1} in iops-iothread-1) one_iops iops-iothread-1 10000 1 "$1" "${iothread[@]}" ;; esac
+    case ${2:-iops-iothread-32} in iops-iothread-32) one_iops iops-iothread-32 40000 32 "$1" "${iothread[@]}" ;; esac
 }
 
 part_poll() {
@@ -225,10 +228,11 @@ idle_all() {
 
 # ---- all runs -------------------------------------------------------------
 
+# usage: measure PART [MEASURE]
 measure() {
     local part=$1 run i n=${#variants[@]} variant repeat=$runs
     begin=$SECONDS
-    say "$part ..."
+    say "${2:-$part} ..."
     if [ "$part" = idle ]; then
         { guarded idle_all asleep 0 && guarded idle_all ticking 2; } >"$work/rows" ||
             cannot "no QEMU slept"
@@ -240,7 +244,7 @@ measure() {
         for ((run = 1; run <= repeat; run++)); do
             for ((i = 0; i < n; i++)); do
                 variant=${variants[(i + run - 1) % n]}
-                "part_$part" "$variant" >"$work/values"
+                "part_$part" "$variant" "${@:2}" >"$work/values"
                 awk -v OFS=, -v part="$part" -v v="$variant" -v run="$run" \
                     '{ print part, $1, v, run, $2 }' "$work/values" | tee -a "$work/runs.csv"
             done
@@ -335,15 +339,26 @@ plot() {
               printf "\n" }' "$work/plot" | gnuplot
 }
 
+# usage: machine [MACHINE.TXT]: on what, and the command of each part; those of the
+# parts that are not measured now are in the file that is there
 machine() {
-    printf 'command: ./build.sh bench%s\n' "${said:+ $said}"
+    local part
+    for part in "${parts[@]}"; do
+        printf '%s: ./build.sh bench%s\n' "$part" "${said:+ $said}"
+    done
+    awk -v now=" ${parts[*]} " -v all=" $PARTS $IOPS " -F: '
+        index(all, " " $1 " ") && !index(now, " " $1 " ") && !(index(now, " iops ") && $1 ~ /^iops-/)' "$@" </dev/null
     printf 'QEMU: %s\n' "$version"
     printf 'processors: %s x %s\n' "$(nproc)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
     printf 'kernel: %s\n' "$(uname -r)"
     printf 'compiler: %s, -O2\n' "$(gcc --version | head -n 1)"
 }
 
-said="$*"
+said=
+for word; do
+    [[ $word != *" "* ]] || word="\"$word\""
+    said+="${said:+ }$word"
+done
 tree=()
 builds=
 runs=11
@@ -381,7 +396,7 @@ fi
 [ ${#variants[@]} -gt 1 ] || die "--variants names nothing to compare with stock"
 [ ${#parts[@]} -gt 0 ] || read -ra parts <<<"$PARTS"
 for part in "${parts[@]}"; do
-    [[ " $PARTS " == *" $part "* ]] || die "there is no part '$part'; one of $PARTS"
+    [[ " $PARTS $IOPS " == *" $part "* ]] || die "there is no part '$part'; one of $PARTS $IOPS"
 done
 [[ $poll_seconds =~ ^[0-9]+([.][0-9]+)?$ && ! $poll_seconds =~ ^[0.]+$ ]] || die "--seconds takes a positive number, not '$poll_seconds'"
 mapfile -t processors < <(taskset -pc $$ | sed 's/.*: //' | tr , '\n' | awk -F- '{ for (i = $1; i <= (NF > 1 ? $2 : $1); i++) print i }')
@@ -422,14 +437,21 @@ at_end "$work"
 {
     echo part,measure,variant,run,value
     # what the parts that are not measured now left
-    awk -F, -v now=" ${parts[*]} " 'FNR > 1 && index(now, " " $1 " ") == 0' "$out/runs.csv" 2>/dev/null || :
+    awk -F, -v now=" ${parts[*]} " 'FNR > 1 && index(now, " " $1 " ") == 0 && index(now, " " $2 " ") == 0' "$out/runs.csv" 2>/dev/null || :
 } >"$work/runs.csv"
 for part in "${parts[@]}"; do
-    measure "$part"
+    case $part in
+    iops-*) measure iops "$part" ;;
+    *) measure "$part" ;;
+    esac
     cp "$work/runs.csv" "$out/"
 done
 summarise "$work/runs.csv" >"$work/summary.csv"
-machine >"$work/machine.txt"
+if [ -e "$out/machine.txt" ]; then
+    machine "$out/machine.txt" >"$work/machine.txt"
+else
+    machine >"$work/machine.txt"
+fi
 cp "$work/summary.csv" "$work/machine.txt" "$out/"
 plot "$out/summary.csv" "$out/ratios.svg" "QEMU $version: prefixes of the series over stock"
 

@@ -254,7 +254,7 @@ suite_mutants() {
 
 # Cases with a guest: each judged by what the tree must show.
 suite_qtest() {
-    local variant
+    local variant folder
     for variant in patched stock; do
         build "$variant" qemu-system-x86_64 qemu-img || continue
         tap "$variant qtest" "$log/$variant-qtest.tap" "$SCRIPTS/qtest.sh" --variant "$variant"
@@ -262,10 +262,10 @@ suite_qtest() {
     if has_aarch64; then
         tap "aarch64 qtest on the installed QEMU" "$log/aarch64-qtest.tap" "$SCRIPTS/qtest.sh" \
             --binary "$(command -v qemu-system-aarch64)" --expect lost
-        if guarded "$SCRIPTS/qemu.sh" --variant patched qemu-system-aarch64 >/dev/null; then
+        if folder=$(guarded "$SCRIPTS/qemu.sh" --variant patched qemu-system-aarch64); then
             tap "patched qtest on aarch64" "$log/aarch64-patched-qtest.tap" "$SCRIPTS/qtest.sh" \
                 --arch aarch64 --variant patched
-            uefi_program "$("$SCRIPTS/qemu.sh" --arch aarch64 --variant patched --print)/qemu-system-aarch64"
+            uefi_program "$folder/qemu-system-aarch64"
         else
             result skip "patched qtest on aarch64" "it could not be built"
         fi
