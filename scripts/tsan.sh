@@ -13,7 +13,8 @@
 #
 # Both are built with clang and --enable-tsan.  A report is reduced to its kind and
 # to the pair of places that race: of each stack the innermost function of QEMU,
-# without lines and addresses, and the one that called it.  The set of pairs of the
+# without lines and addresses, and the one that called it (functions that the series
+# adds are left out, so that their caller stands for them).  The set of pairs of the
 # patched build must not have one that the stock build's set lacks.  Many a pair shows
 # only now and then: as long as there is such a pair, the stock build alone runs on,
 # up to four times as often.  A race that the series brought would never show there.
@@ -31,13 +32,22 @@ MORE=4    # stock runs for each run of the patched build, at most
 tests=(test-aio test-aio-multithread test-thread-pool test-coroutine test-bdrv-drain
     test-block-iothread test-blockjob test-blockjob-txn test-nested-aio-poll)
 
+# Functions that only the patched build has: what they do counts as their caller's.
+new_functions() {
+    local test
+    for test in "${targets[@]##*/}"; do
+        comm -13 <(nm "${built[stock]}/$unit/$test" | awk '{ print $NF }' | sort -u) \
+            <(nm "${built[patched]}/$unit/$test" | awk '{ print $NF }' | sort -u)
+    done | sort -u | paste -sd' '
+}
+
 # usage: pairs REPORT: "KIND: PLACE | PLACE", one for each report, each once
 pairs() {
-    awk '
+    awk -v added=" $added " '
         function place(n,   i, text, found) {
             for (i = 0; i < frames[n]; i++) {
                 # a frame of the sanitizer, the C library or glib is not a place
-                if (where[n, i] ~ /\.[ch]($|:)/ && where[n, i] !~ /\/sysdeps\/|^(\.\/)?(csu|nptl|posix|io)\/|compiler-rt/) {
+                if (!index(added, " " name[n, i] " ") && where[n, i] ~ /\.[ch]($|:)/ && where[n, i] !~ /\/sysdeps\/|^(\.\/)?(csu|nptl|posix|io)\/|compiler-rt/) {
                     text = text (found ? " < " : "") name[n, i]
                     if (++found == 2) break
                 }
@@ -93,7 +103,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 [[ $runs =~ ^[1-9][0-9]*$ ]] || die "--runs takes a number, not '$runs'"
-need_commands "ThreadSanitizer" clang=clang llvm-symbolizer=llvm
+need_commands "ThreadSanitizer" clang=clang llvm-symbolizer=llvm nm=binutils
 take_build_folder
 
 # usage: find_tests FOLDER SUFFIX: sets $unit and $targets to what is there
@@ -135,6 +145,7 @@ else
     build_both
 fi
 
+added=$(new_functions)
 out=${out:-$BUILD/tsan/results}
 mkdir -p "$out" 2>/dev/null || die "cannot make the folder $out"
 rm -f "$out"/*
