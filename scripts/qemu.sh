@@ -8,11 +8,10 @@
 #   --tree DIR       of this QEMU tree (a copy is built, DIR is only read)
 #   --suite NAME     of this Debian release's package; the default is the
 #                    machine's own release
-#   --variant NAME   stock (default), patched (with the whole series), a number:
-#                    with so many patches of it, or wrong/NAME, mutants/NAME:
-#                    with that one patch, which is kept for tests, and the whole
-#                    series before it if its header says "Base: patched", so
-#                    many patches of it if it says "Base: N"
+#   --variant NAME   stock (default), patched (with the whole series), a state of
+#                    it (generation.conf: rule, requests), a number: with so many
+#                    patches of it, or mutants/NAME: with that one patch, which is
+#                    kept for tests, on the state that its header names ("Base:")
 #   --program FILE   also this C program, built as the tree's own unit test test-aio
 #                    is, and kept under its name without .c
 #   --work           leave this variant, with its TARGETs, in the place where all
@@ -80,17 +79,15 @@ patches_wanted() {
     [ "$variant" != stock ] || return 0
     generation=$(find_generation "$set/src")
     if [ -n "$extra" ]; then
-        extra=$PATCHES/${extra%%/*}/$generation/${extra#*/}.patch
+        extra=$PATCHES/$extra.patch
         [ -e "$extra" ] || die "there is no patch $extra"
-        # A mutant may be one of the patched tree, or of a part of the series.
-        ! grep -qx 'Base: patched' "$extra" || series_patches "$generation"
-        base=$(sed -n 's/^Base: \([1-9][0-9]*\)$/\1/p' "$extra")
-        [ -z "$base" ] || series_patches "$generation" | sed -n "1,${base}p"
+        base=$(length_of_state "$generation" "$(sed -n 's/^Base: //p' "$extra")")
+        series_patches "$generation" | head -n "$base"
         printf '%s\n' "$extra"
         return
     fi
+    upto=$(length_of_state "$generation" "$variant")
     mapfile -t all < <(series_patches "$generation")
-    [ "$variant" != patched ] || upto=${#all[@]}
     [ "$upto" -le ${#all[@]} ] || die "the series of $generation has ${#all[@]} patches, there is no patch $upto"
     have=$(series_state "$set/src" "$generation")
     [ "$have" -le "$upto" ] || die "$tree has $have patches of the series already"
@@ -237,13 +234,10 @@ done
 [ ${#targets[@]} -gt 0 ] || targets=(qemu-system-x86_64)
 arch=x86_64
 [[ " ${targets[*]} " != *" qemu-system-aarch64 "* ]] || arch=aarch64
-upto=0
 extra=
 case $variant in
-stock | patched) ;;
-wrong/?* | mutants/?*) extra=$variant ;;
-*[!0-9]* | 0 | '') die "--variant is stock, patched, a number from 1, or wrong/NAME, not '$variant'" ;;
-*) upto=$variant ;;
+mutants/?*) extra=$variant ;;
+'' | 0 | *[!a-z0-9]*) die "--variant is stock, patched, a state (rule, requests), a number from 1, or mutants/NAME, not '$variant'" ;;
 esac
 
 if [ -n "$tree" ]; then

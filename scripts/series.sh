@@ -104,6 +104,23 @@ series_patches() {
 
 series_length() { series_patches "$1" | wc -l; }
 
+# usage: length_of_state GENERATION STATE: how many patches of the series a tree in
+# this state has; STATE is stock, patched (the whole series), a number, or one that
+# generation.conf names
+length_of_state() {
+    local patches
+    case $2 in
+    stock | '') echo 0 ;;
+    patched) series_length "$1" ;;
+    *[!0-9]*)
+        patches=$(described "$1" state | sed -n "s/^$2 | //p")
+        [ -n "$patches" ] || die "the series of $1 has no state '$2'; it has: stock $(described "$1" state | sed 's/ | .*//' | paste -sd' ') patched"
+        printf '%s\n' "$patches"
+        ;;
+    *) printf '%s\n' "$2" ;;
+    esac
+}
+
 # usage: touched_files PATCH...
 touched_files() {
     sed -n 's,^\(---\|+++\) [ab]/\([^	]*\).*,\2,p' "$@" | sort -u

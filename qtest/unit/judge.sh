@@ -56,10 +56,10 @@ done
 source=$1
 shift
 
-states=(stock early split once whole)
+states=(stock rule requests)
 case $expect in
 lost) state=stock ;;
-kept) state=whole ;;
+kept) state=${states[-1]} ;;
 auto) state=$("$(dirname "$0")/tree-state.sh" "$tree") ;;
 *) state=$expect ;;
 esac

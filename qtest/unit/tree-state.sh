@@ -3,11 +3,9 @@
 #
 # What a QEMU tree has of the series, by its content: prints one word
 #
-#   stock   the notifier is cleared after bottom halves ran
-#   early   it is cleared before (patch 1)
-#   split   one notifier for each kind of waiter (patch 3)
-#   once    both are written at most once per sleep (patch 5)
-#   whole   and the preconditions are asserted (patch 7)
+#   stock     whoever clears the notifier takes the main loop's wakeup with it
+#   rule      and gives it back, through glib
+#   requests  qemu_notify_event() wakes glib's poll, too
 #
 # usage: tree-state.sh TREE
 
@@ -26,9 +24,7 @@ while read -r word file mark; do
     grep -qF -- "$mark" "$1/$file" || break
     state=$word
 done <<'EOT'
-early util/aio-posix.c aio_clear_notifier(
-split util/async.c aio_context_init_source_notifier(
-once util/async.c aio_notifier_set(&ctx->notifier,
-whole util/async.c aio_ctx_assert_exclusive(
+rule util/async.c g_main_context_wakeup(
+requests util/main-loop.c g_main_context_wakeup(
 EOT
 printf '%s\n' "$state"
