@@ -3,13 +3,12 @@
  * A notifier that is held on its way to the write
  *
  * Invariant: nothing is lost, and nobody spins, however long a thread takes
- * between making its work visible and writing the event notifier.  With "write
- * once" the others rely on it meanwhile: they do not write.
+ * between making its work visible and writing the event notifier; and nobody
+ * else's wakeup depends on when it goes on.
  *
- * Kept always: held-spin held-clear held-leftover
- * Kept always: held-clear-source
- * Kept always (posix): held-write held-after
- * Kept since split: held-clear-poll
+ * Kept always: held-spin held-leftover
+ * Kept always (posix): held-write
+ * Kept since rule: held-clear
  */
 
 #include "qemu/osdep.h"
@@ -28,7 +27,7 @@ static void hold(void)
 static void notify_held(void)
 {
     park_before_write = hold;
-    qemu_notify_event();
+    aio_notify(park_ctx);
 }
 
 static void schedule_woken(void)
@@ -37,8 +36,7 @@ static void schedule_woken(void)
 }
 
 /*
- * Another thread's work depends on the write that is held; the main loop goes
- * to sleep, and wakes up when the write comes.
+ * Another thread's work does not wait for the write that is held
  *
  *   main loop               worker A                    worker B
  *   prepare
@@ -46,18 +44,12 @@ static void schedule_woken(void)
  *                           aio_notify():
  *                             [held before the write]
  *                                                       schedules a BH,
- *                                                       need not write
+ *                                                       writes
  *   [go on]
- *   about to sleep  ---->   [go on]
- *                           writes
  *   runs the BH
+ *                           [go on], writes
  */
 #ifdef CONFIG_LINUX
-static void release_held(void)
-{
-    qemu_sem_post(&release);
-}
-
 static void poll_held_write(void)
 {
     park_start_worker(&worker, notify_held);
@@ -70,42 +62,10 @@ static void test_held_write(void)
     int i;
 
     for (i = 0; i < 2; i++) {
-        park_before_sleep = release_held;
         park_run(poll_held_write);
-        if (park_before_sleep) {
-            /* It was not about to sleep: the other worker has written, too */
-            park_before_sleep = NULL;
-            release_held();
-        }
+        qemu_sem_post(&release);
         park_join_worker(&worker);
     }
-}
-#endif
-
-/*
- * The same with a worker that is held after the write: the main loop has
- * cleared, and sleeps again, when it goes on.  If it only then set the flag,
- * nobody would write any more.
- */
-#ifdef CONFIG_LINUX
-static void notify_held_after(void)
-{
-    park_after_write = hold;
-    aio_bh_schedule_oneshot(park_ctx, park_woken, NULL);
-}
-
-static void poll_held_after(void)
-{
-    park_start_worker(&worker, notify_held_after);
-    park_wait(&held);
-}
-
-static void test_held_after(void)
-{
-    park_run(poll_held_after);
-    qemu_sem_post(&release);
-    park_join_worker(&worker);
-    park_run(schedule_woken);
 }
 #endif
 
@@ -144,31 +104,24 @@ static void test_held_spin(void)
 }
 
 /*
- * A notifier comes right before the waiter clears.  If the flag was reset
- * before that, the clear takes the write, the flag stays set, and nobody
- * writes ever again.
+ * A notifier comes right before the waiter clears
  *
  *   main loop               temporary waiter            worker
  *   prepare
  *   [parked]        ---->   aio_poll():
  *                             poll: notifier is set
  *                             [before the clear] ---->  schedules a BH
- *                             clears, runs the BH
- *   [go on]         <----   schedules a BH
+ *                             clears
+ *   [go on]         <----
  *   sleeps, or runs the BH
  */
 static void nothing(void *opaque)
 {
 }
 
-static void schedule_nothing(void)
-{
-    aio_bh_schedule_oneshot(park_ctx, nothing, NULL);
-}
-
 static void worker_before_clear(void)
 {
-    park_in_worker(schedule_nothing);
+    park_in_worker(schedule_woken);
 }
 
 static void poll_held_clear(void)
@@ -176,8 +129,7 @@ static void poll_held_clear(void)
     aio_bh_schedule_oneshot(park_ctx, nothing, NULL);
     park_before_read = worker_before_clear;
     aio_poll(park_ctx, true);
-    park_before_read = NULL;
-    schedule_woken();
+    g_assert_null(park_before_read);
 }
 
 static void test_held_clear(void)
@@ -185,91 +137,10 @@ static void test_held_clear(void)
     park_run(poll_held_clear);
 }
 
-/*
- * The same for the clear of the main loop itself.  Bit 0 of notify_me is still
- * set then if a bottom half was pending in aio_ctx_prepare(), because glib does
- * not call aio_ctx_check() for a source that is ready.
- */
-static gint notify_and_poll(GPollFD *fds, guint n, gint timeout)
-{
-    park_in_worker(qemu_notify_event);
-    return g_poll(fds, n, timeout);
-}
-
-static void test_held_clear_source(void)
-{
-    GPollFunc poll_func = g_main_context_get_poll_func(NULL);
-
-    park_flush();
-    schedule_nothing();
-    g_main_context_set_poll_func(NULL, notify_and_poll);
-    park_before_read = worker_before_clear;
-    g_main_context_iteration(NULL, false);
-    park_before_read = NULL;
-    g_main_context_set_poll_func(NULL, poll_func);
-
-    park_run(schedule_woken);
-}
-
-/*
- * The same for the notifier of aio_poll(), where the worker must have looked
- * at notify_me before the waiter reset its part of that: it is held in its
- * write for the main loop, which comes between.
- *
- *   temporary waiter            worker A                worker B
- *   aio_poll():
- *     notify_me += 2
- *                               aio_notify():
- *                                 notify_me is 3
- *                                 [held before the write
- *                                 for the main loop]
- *                                                       aio_notify(): writes
- *                                                       for aio_poll()
- *     poll: notifier is set
- *     notify_me -= 2
- *     [before the clear] ---->    writes, and goes on
- *                                 with aio_poll()'s
- *     clears
- *   aio_poll():                                         aio_notify()
- *     sleeps, or wakes up
- */
-static void a_and_b_before_poll(void)
-{
-    park_start_worker(&worker, notify_held);
-    park_wait(&held);
-    park_in_worker(qemu_notify_event);
-}
-
 static void a_goes_on(void)
 {
     qemu_sem_post(&release);
     park_join_worker(&worker);
-}
-
-static void b_before_poll(void)
-{
-    park_in_worker(qemu_notify_event);
-}
-
-static void poll_held_clear_poll(void)
-{
-    park_before_poll = a_and_b_before_poll;
-    park_before_read = a_goes_on;
-    aio_poll(park_ctx, true);
-    if (park_before_read) {
-        park_before_read = NULL;
-        a_goes_on();
-    }
-
-    /* What A has written, or left to be looked for */
-    park_poll();
-    park_before_poll = b_before_poll;
-    aio_poll(park_ctx, true);
-}
-
-static void test_held_clear_poll(void)
-{
-    park_run_any(poll_held_clear_poll);
 }
 
 /*
@@ -330,12 +201,9 @@ int main(int argc, char **argv)
     qemu_sem_init(&release, 0);
 #ifdef CONFIG_LINUX
     g_test_add_func("/aio-wakeup/held-write", test_held_write);
-    g_test_add_func("/aio-wakeup/held-after", test_held_after);
 #endif
     g_test_add_func("/aio-wakeup/held-spin", test_held_spin);
     g_test_add_func("/aio-wakeup/held-clear", test_held_clear);
-    g_test_add_func("/aio-wakeup/held-clear-source", test_held_clear_source);
-    g_test_add_func("/aio-wakeup/held-clear-poll", test_held_clear_poll);
     g_test_add_func("/aio-wakeup/held-leftover", test_held_leftover);
 #endif
     return park_run_tests();

@@ -16,10 +16,10 @@
  *   [go on]         <----   drops the BQL
  *   sleeps, or runs BH 2
  *
- * Kept since early: lost-bh lost-bh-nonblocking
- * Kept since early (posix): lost-bh-epoll
+ * Kept since rule: lost-bh lost-bh-nonblocking
+ * Kept since rule (posix): lost-bh-epoll
  * Kept always (posix): lost-bh-handler
- * Kept since early (win32): lost-bh-handler
+ * Kept since rule (win32): lost-bh-handler
  */
 
 #include "qemu/osdep.h"

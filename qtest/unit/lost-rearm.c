@@ -17,7 +17,7 @@
  *   [go on]         <----
  *   sleeps, or computes a timeout for the timer
  *
- * Kept since split: lost-timer lost-device-timer lost-notify-event lost-asleep
+ * Kept since rule: lost-timer lost-device-timer lost-notify-event lost-asleep
  * Kept always: lost-handler
  */
 

@@ -17,7 +17,7 @@
  *   [go on]         <----
  *   sleeps, or runs BH 3
  *
- * Kept since early: nested nested-handler
+ * Kept since rule: nested nested-handler
  * Kept always: nested-main-loop
  */
 

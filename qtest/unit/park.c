@@ -18,6 +18,7 @@
 #endif
 
 AioContext *park_ctx;
+void (*park_before_run)(void);
 
 static QemuThread main_loop_thread;
 static QemuSemaphore main_loop_parked;
@@ -377,6 +378,10 @@ void park_run(void (*poll)(void))
 
     /* Nothing may be pending, or the main loop would not go to sleep */
     park_flush();
+    if (park_before_run) {
+        park_before_run();
+        park_before_run = NULL;
+    }
 
     park_main_loop = true;
     qemu_thread_create(&waiter, "waiter", temporary_waiter, NULL,

@@ -57,6 +57,12 @@ void park_run(void (*poll)(void));
 /* The same; any iteration of the main loop counts as park_woken() */
 void park_run_any(void (*poll)(void));
 
+/*
+ * What the main thread itself does once in the next park_run(), after the main
+ * loop has come to rest and before it computes what to sleep for
+ */
+extern void (*park_before_run)(void);
+
 /* For a bottom half, a timer, a handler: the main loop has been woken up */
 void park_woken(void *opaque);
 

@@ -18,7 +18,7 @@
  *   sleeps, or runs the
  *     handler for event 2
  *
- * Kept since early (posix): armed armed-notifier
+ * Kept since rule (posix): armed armed-notifier
  */
 
 #include "qemu/osdep.h"

@@ -15,7 +15,7 @@
  *   runs its handler for
  *     writing only
  *
- * Kept since early (posix): canceled
+ * Kept since rule (posix): canceled
  */
 
 #include "qemu/osdep.h"

@@ -14,7 +14,7 @@
  *   sleeps, or submits
  *     the request
  *
- * Kept since early (posix): lost-request
+ * Kept since rule (posix): lost-request
  */
 
 #include "qemu/osdep.h"

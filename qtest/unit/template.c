@@ -12,7 +12,7 @@
  *   [go on]         <----
  *   sleeps, or wakes up
  *
- * Kept since split: template
+ * Kept since rule: template
  */
 
 #include "qemu/osdep.h"

@@ -21,8 +21,8 @@
  * sleeps any more: see 873df2cec131 ("win32: work around main-loop busy loop on
  * socket/fd event").
  *
- * Kept since split (win32): lost-socket
- * Kept since early (win32): lost-socket-iteration
+ * Kept since rule (win32): lost-socket
+ * Kept since rule (win32): lost-socket-iteration
  * Kept always (win32): new-socket no-spin-socket no-spin-quiet-socket
  */
 
