@@ -56,7 +56,7 @@ done
 source=$1
 shift
 
-states=(stock rule requests)
+states=(stock rule awake requests)
 case $expect in
 lost) state=stock ;;
 kept) state=${states[-1]} ;;

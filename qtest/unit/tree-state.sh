@@ -5,6 +5,7 @@
 #
 #   stock     whoever clears the notifier takes the main loop's wakeup with it
 #   rule      and gives it back, through glib
+#   awake     and counts the main loop as awake from then on
 #   requests  qemu_notify_event() wakes glib's poll, too
 #
 # usage: tree-state.sh TREE
@@ -25,6 +26,7 @@ while read -r word file mark; do
     state=$word
 done <<'EOT'
 rule util/async.c g_main_context_wakeup(
+awake util/async.c aio_ctx_awake(
 requests util/main-loop.c g_main_context_wakeup(
 EOT
 printf '%s\n' "$state"
