@@ -18,8 +18,8 @@
 # commits (git am; to take them off, commits that undo them), a Debian source
 # tree gets quilt patches and a changelog entry, any other tree is patched.
 # Everything is tried on copies first; a patch that does not fit is named with
-# its hunk, and the tree stays as it was.  For a tree that needs no series it is
-# said why.
+# its hunk, and the tree stays as it was.  A note names each fix of a lost wakeup
+# that upstream has and neither the tree nor the series does.
 #
 # Exit status: 0 done or already so, 2 wrong use or it does not fit, 77 not
 # possible here.
@@ -224,11 +224,6 @@ patch) ;;
 esac
 
 generation=$(find_generation "$tree")
-note=$(described "$generation" note)
-if [ -n "$note" ]; then
-    say "$tree is of generation $generation. $note Nothing was changed."
-    exit 0
-fi
 mkdir -p "$BUILD"
 work=$(mktemp -d "$BUILD/apply.XXXXXX")
 at_end "$work"
@@ -271,3 +266,4 @@ if [ "$dry" = yes ]; then
 fi
 "with_$how"
 say "$words"
+[ "$reverse" = yes ] || not_here "$tree" "$generation" | sed 's/^/note: not in this tree, nor in the series: /'

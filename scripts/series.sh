@@ -69,6 +69,20 @@ unlike() {
     done < <(described "$2" lack)
 }
 
+# usage: not_here TREE GENERATION: upstream's fixes of lost wakeups that neither
+# the tree nor the series has, "COMMIT (RELEASE): what is lost", one a line
+not_here() {
+    local commit release files string lost file
+    while IFS=$'\t' read -r commit release files string lost; do
+        ! says "$1" "$files | $string" || continue
+        for file in $files; do
+            [ -e "$1/$file" ] || continue
+            printf '%s (%s): %s\n' "$commit" "$release" "$lost"
+            break
+        done
+    done < <(described "$2" upstream | sed 's/ | /\t/g')
+}
+
 # usage: find_generation TREE: the generation whose files the tree has
 find_generation() {
     local generation differences count fewest=999 nearest=
@@ -88,11 +102,9 @@ find_generation() {
     die "$1 is of no generation that this project knows${nearest:+: nearest is $nearest}"
 }
 
-# usage: series_patches GENERATION: the patch files in order, one a line; none if
-# the generation needs no series
+# usage: series_patches GENERATION: the patch files in order, one a line
 series_patches() {
     local name
-    [ -e "$PATCHES/$1/series" ] || return 0
     while read -r name _; do
         case $name in
         '' | '#'*) ;;
