@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Which QEMU is affected, and which series it takes: a table of what stands in
-# patches/*/generation.conf.
+# patches/*/generation.conf.  "Still lost before": upstream's fixes that the series
+# does not have, and the first release with each.
 #
 # usage: generations.sh [--markdown]
 
@@ -18,14 +19,20 @@ for word; do
     esac
 done
 
+# usage: still_lost GENERATION
+still_lost() {
+    described "$1" upstream | awk -F' [|] ' '{ printf "%s%s (%s)", sep, $2, $1; sep = "; " } END { if (!NR) print "-" }'
+}
+
 rows() {
     local generation
-    printf 'generation\treleases\taffected\tsince\tpatches\n'
+    printf 'generation\treleases\taffected\tsince\tpatches\tstill lost before\n'
     while read -r generation; do
-        printf '%s\t%s\t%s\t%s\t%s\n' "$generation" \
+        printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$generation" \
             "$(described "$generation" releases)" "$(described "$generation" affected)" \
             "$(described "$generation" opened)" \
-            "$([ -e "$PATCHES/$generation/series" ] && series_length "$generation" || echo none)"
+            "$(series_length "$generation")" \
+            "$(still_lost "$generation")"
     done < <(generations)
 }
 

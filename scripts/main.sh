@@ -36,8 +36,6 @@ if [ ${#source_options[@]} -gt 0 ]; then
     must_be_qemu "$tree"
     need_commands "looking at a tree" patch=patch
     generation=$(find_generation "$tree")
-    [ -e "$PATCHES/$generation/series" ] ||
-        die "$tree is of generation $generation, for which there is no series; judge a build of it: ./build.sh verdict BINARY"
     must_build_here "$tree"
     have=$(series_state "$tree" "$generation")
     length=$(series_length "$generation")
