@@ -46,39 +46,54 @@ made_up() {
     done
 }
 
-@test "each generation has its name, and a series or a word on why not" {
+@test "each generation has its name, and a series" {
     for folder in "$top"/patches/*/; do
         [ -e "$folder/generation.conf" ] || continue
         grep -qxF "name = $(basename "$folder")" "$folder/generation.conf"
-        if grep -q '^note *= *.' "$folder/generation.conf"; then
-            [ ! -e "$folder/series" ]
-        else
-            diff <(sed -n 's/^applied *= *\([^ ]*\) .*/\1/p' "$folder/generation.conf") "$folder/series"
-            diff <(sed -n 's,^\(---\|+++\) [ab]/,,p' "$folder"/*.patch | sort -u) \
-                <(sed -n 's/^files *= *//p' "$folder/generation.conf" | tr ' ' '\n')
-        fi
+        diff <(sed -n 's/^applied *= *\([^ ]*\) .*/\1/p' "$folder/generation.conf") "$folder/series"
+        diff <(sed -n 's,^\(---\|+++\) [ab]/,,p' "$folder"/*.patch | sort -u) \
+            <(sed -n 's/^files *= *//p' "$folder/generation.conf" | tr ' ' '\n')
     done
 }
 
-@test "a tree with the fix of 2015: it is said so, and nothing changes" {
-    for first in '' yes; do
-        rm -rf tree before
-        made_up tree 2.4-to-5.1
-        cp -a tree before
-        for option in '' --dry-run --reverse '--upto 1'; do
-            # shellcheck disable=SC2086
-            apply $option
-            [ "$status" -eq 0 ]
-            [ "${#lines[@]}" -eq 1 ]
-            [[ $output == *"the fix of 2015"*"by chance"*"Nothing was changed"* ]]
-            diff -r tree before
-        done
-    done
-    [ -e tree/async.c ]
+@test "a fix of upstream's that neither the tree nor the series has is noted" {
+    AIO_WAKEUP_PATCHES=$PWD/known
+    export AIO_WAKEUP_PATCHES
+    mkdir -p known/1
+    printf '%s\n' 'need = async.c | old' 'upstream = 0123456789ab | v9.9.0 | gone.c async.c |   if (new) { | sleep is lost' \
+        >known/1/generation.conf
+    printf '%s\n' '--- a/async.c' '+++ b/async.c' '@@ -1 +1,2 @@' ' old' '+added' >known/1/0001-add.patch
+    echo 0001-add.patch >known/1/series
+    # the tree has a file of it, but not the string
+    mkdir tree
+    touch tree/VERSION tree/configure tree/qemu-options.hx
+    echo old >tree/async.c
+    apply
+    [ "$status" -eq 0 ]
+    [ "${#lines[@]}" -eq 2 ]
+    [[ ${lines[1]} == *"0123456789ab (v9.9.0): sleep is lost" ]]
+    apply --reverse
+    [ "$status" -eq 0 ]
+    [ "${#lines[@]}" -eq 1 ]
+    # the string counts with its blanks
+    printf '%s\n' ' if (new) {' old >tree/async.c
+    apply
+    [ "${#lines[@]}" -eq 2 ]
+    printf '%s\n' '  if (new) {' old >tree/async.c
+    apply
+    [ "${#lines[@]}" -eq 1 ]
+    # a tree without any of the files does not need it
+    sed -i 's/gone.c async.c/gone.c/' known/1/generation.conf
+    echo old >tree/async.c
+    apply
+    [ "${#lines[@]}" -eq 1 ]
+    # and in the table
+    run "$top/build.sh" generations
+    [[ ${lines[-1]} == *'v9.9.0 (0123456789ab)'* ]]
 }
 
 @test "the fix of 2015 without its cheap form is not taken for it" {
-    made_up tree 2.4-to-5.1
+    made_up tree 2.9-to-5.1
     sed -i '/atomic_xchg/d' tree/util/async.c
     apply
     [ "$status" -eq 2 ]
@@ -122,14 +137,6 @@ made_up() {
     [ "${#lines[@]}" -eq 1 ]
 }
 
-@test "the main job on a tree that takes no series" {
-    made_up tree 2.4-to-5.1
-    run "$top/build.sh" --tree tree
-    [ "$status" -eq 2 ]
-    [ "${#lines[@]}" -eq 1 ]
-    [[ $output == *"no series; judge a build of it"* ]]
-}
-
 # usage: changed PATCH: the lines that it adds and removes
 changed() { sed '1,/^---$/d' "$1" | grep -E '^[-+]' | grep -vE '^(---|\+\+\+) '; }
 
@@ -147,6 +154,17 @@ without_page() { changed <(sed '/^diff .* b.docs.devel/,/^diff /d' "$1"); }
     [ "$count" -eq 28 ]
 }
 
+@test "what the series of 2.4 to 5.1 share is the same in both" {
+    count=0
+    for patch in "$top"/patches/2.4-to-2.8/000[124]-*.patch; do
+        # main() of the test has a main loop from 2.9 on
+        diff <(changed "$patch" | grep -v -e 'qemu_init_main_loop(&error_abort)' -e 'init_clocks()' -e 'include "qemu/main-loop.h"') \
+            <(changed "$top/patches/2.9-to-5.1/${patch##*/}")
+        count=$((count + 1))
+    done
+    [ "$count" -eq 3 ]
+}
+
 @test "what the series of 2015 share is the same in each" {
     count=0
     for patch in "$top"/patches/2.4-eabc977973/*.patch; do
@@ -158,5 +176,5 @@ without_page() { changed <(sed '/^diff .* b.docs.devel/,/^diff /d' "$1"); }
             count=$((count + 1))
         done
     done
-    [ "$count" -ge 12 ]
+    [ "$count" -ge 20 ]
 }
