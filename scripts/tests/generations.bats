@@ -50,9 +50,7 @@ made_up() {
     for folder in "$top"/patches/*/; do
         [ -e "$folder/generation.conf" ] || continue
         grep -qxF "name = $(basename "$folder")" "$folder/generation.conf"
-        diff <(sed -n 's/^applied *= *\([^ ]*\) .*/\1/p' "$folder/generation.conf") "$folder/series"
-        diff <(sed -n 's,^\(---\|+++\) [ab]/,,p' "$folder"/*.patch | sort -u) \
-            <(sed -n 's/^files *= *//p' "$folder/generation.conf" | tr ' ' '\n')
+        diff <(cd "$folder" && printf '%s\n' *.patch) "$folder/series"
     done
 }
 
