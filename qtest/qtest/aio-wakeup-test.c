@@ -27,23 +27,29 @@
  * Nothing is said over QMP or qtest while a guest runs: that would wake the
  * main loop.  The guest and the library write files, and those are watched.
  *
+ * In the cases request/ the main thread itself polls, where it has looked at the
+ * requests to the main loop already, and SIGTERM comes then.  An I/O error is
+ * brought about over qtest, without a guest.
+ *
  * Environment:
  *   AIO_WAKEUP_DIR    where guest/ and schedule/ were built; by default
  *                     aio-wakeup/ beside this program
  *   AIO_WAKEUP_KEEP   set: leave the files of each case, and say where
  *   AIO_WAKEUP_ONLY   a pattern: only the cases that it matches
  *
- * Kept since early: virtio-blk/lost-bh virtio-blk/lost-bh/qcow2
- * Kept since early: virtio-blk/lost-bh/two-vcpus virtio-blk/clear-before-poll
- * Kept since early: virtio-blk/lost-timer virtio-blk/lost-timer/aio-native
- * Kept since early: virtio-blk/lost-timer/aio-io_uring
- * Kept since early: virtio-blk/lost-shutdown virtio-blk/lost-reset
- * Kept since early: migration/lost-switchover sd/read
- * Kept since early (no-external): virtio-blk/reset virtio-scsi/reset ide/stop-dma
+ * Kept since rule: virtio-blk/lost-bh virtio-blk/lost-bh/qcow2
+ * Kept since rule: virtio-blk/lost-bh/two-vcpus virtio-blk/clear-before-poll
+ * Kept since rule: virtio-blk/lost-timer virtio-blk/lost-timer/aio-native
+ * Kept since rule: virtio-blk/lost-timer/aio-io_uring
+ * Kept since rule: virtio-blk/lost-shutdown virtio-blk/lost-reset
+ * Kept since rule: migration/lost-switchover sd/read
+ * Kept since rule: request/io-error
+ * Kept since requests: request/vm-stop
+ * Kept since rule (no-external): virtio-blk/reset virtio-scsi/reset ide/stop-dma
  * Kept always (external): virtio-blk/reset virtio-scsi/reset ide/stop-dma
  * Kept always: nvme/disable
- * Kept since early (aarch64): virt/lost-bh virt/lost-bh/qcow2
- * Kept since early (aarch64): virt/clear-before-poll
+ * Kept since rule (aarch64): virt/lost-bh virt/lost-bh/qcow2
+ * Kept since rule (aarch64): virt/clear-before-poll
  * Kept always: virtio-blk/late-write virtio-blk/free-run
  * Kept always: virtio-blk/free-run/qcow2 virtio-blk/free-run/two-vcpus
  * Kept always: virtio-blk/lost-bh/aio-native virtio-blk/lost-bh/aio-io_uring
@@ -84,6 +90,12 @@ typedef struct {
     uint32_t flags;
 } GuestConfig;
 
+/* A byte that is written to a port; an array ends at port 0. */
+typedef struct {
+    uint16_t port;
+    uint8_t value;
+} PortWrite;
+
 typedef struct {
     const char *name;
     bool virt;                  /* for aarch64, machine "virt" */
@@ -97,7 +109,18 @@ typedef struct {
     unsigned rounds;            /* that must be kept */
     bool ends_qemu;             /* a kept round ends QEMU */
     bool migrates;              /* the migration thread is the waiter */
+    bool side;                  /* SIGTERM, with a dirty disk on an iothread */
+    const PortWrite *asks;      /* no guest: these make the main thread poll */
 } WakeupCase;
+
+/* the first disk reads its first sector */
+#define IDE_READ { 0x1f6, 0xe0 }, { 0x1f2, 1 }, { 0x1f3, 0 }, { 0x1f4, 0 }, \
+                 { 0x1f5, 0 }, { 0x1f7, 0x20 }
+
+static const PortWrite asks_read[] = { IDE_READ, { } };
+
+/* so that no geometry is guessed out of the first sector */
+#define IDE_DISK "-device ide-hd,bus=ide.0,unit=0,cyls=2,heads=16,secs=63,"
 
 static const WakeupCase cases[] = {
     {
@@ -181,6 +204,17 @@ static const WakeupCase cases[] = {
         .name = "migration/lost-switchover",
         .guest = "lost-switchover", .schedule = "lost-switchover",
         .rounds = 1, .ends_qemu = true, .migrates = true,
+    }, {
+        .name = "request/vm-stop", .guest = "lost-request",
+        .schedule = "request-vm-stop", .rounds = 2, .side = true,
+        .options = "-no-reboot -no-shutdown",
+    }, {
+        .name = "request/io-error", .schedule = "request-io-error",
+        .rounds = 2, .asks = asks_read, .side = true, .device = "ide-hd",
+        .options = "-blockdev driver=blkdebug,node-name=disk,"
+                   "image.driver=null-co,inject-error.0.event=none,"
+                   "inject-error.0.iotype=read " IDE_DISK
+                   "drive=disk,rerror=stop",
     }, {
         .name = "virt/lost-bh", .virt = true,
         .guest = "aarch64/lost-bh", .schedule = "lost-bh", .rounds = 12,
@@ -458,6 +492,15 @@ static void set_env(const Run *run, const char *preloaded)
              true);
 }
 
+static void restore_env(const char *preloaded)
+{
+    if (preloaded) {
+        g_setenv("LD_PRELOAD", preloaded, true);
+    } else {
+        g_unsetenv("LD_PRELOAD");
+    }
+}
+
 /* The command must have worked. */
 static void worked(QDict *response)
 {
@@ -466,11 +509,37 @@ static void worked(QDict *response)
     qobject_unref(response);
 }
 
+/*
+ * No timer of the host's clock: it would wake the main loop.  Threads have their
+ * names, by which a schedule knows them.
+ */
+static char *side_options(const Run *run)
+{
+    return run->c->side ? g_strdup_printf(
+        "-rtc clock=vm -name aio-wakeup,debug-threads=on "
+        "-object iothread,id=io "
+        "-blockdev driver=file,node-name=side,filename=%s/side.img",
+        run->dir) : g_strdup("");
+}
+
+/* A disk of an iothread's, with something to flush; no guest sees it. */
+static void dirty_side(Run *run)
+{
+    g_autofree char *said = qtest_hmp(run->qts,
+                                      "qemu-io side \"write -q 0 512\"");
+
+    g_assert_cmpstr(said, ==, "");
+    worked(qtest_qmp(run->qts,
+        "{ 'execute': 'x-blockdev-set-iothread',"
+        "  'arguments': { 'node-name': 'side', 'iothread': 'io' } }"));
+}
+
 static void start_qemu(Run *run)
 {
     const WakeupCase *c = run->c;
     const char *d = run->dir;
     g_autofree char *preloaded = g_strdup(g_getenv("LD_PRELOAD"));
+    g_autofree char *side = side_options(run);
     g_autofree char *second = c->second ? g_strdup_printf(
         "-drive if=none,id=second,format=raw,file=%s/disk2.img %s", d,
         c->second) : g_strdup("");
@@ -486,7 +555,7 @@ static void start_qemu(Run *run)
         "-drive if=none,id=disk,format=%s,file=%s/disk.img,cache=%s,aio=%s "
         "-chardev file,id=report,path=%s/report "
         "-chardev file,id=marks,path=%s/marks "
-        "-pidfile %s/pid %s %s %s",
+        "-pidfile %s/pid %s %s %s %s",
         c->virt ? "-machine virt,secure=on -cpu cortex-a57"
                 : "-machine pc -vga none",
         d, d, c->format ?: "raw", d, c->aio ? "none" : "writeback",
@@ -497,11 +566,10 @@ static void start_qemu(Run *run)
                   "-device isa-debugcon,iobase=0xe9,chardev=report "
                   "-device isa-debugcon,iobase=0xea,chardev=marks "
                   "-device isa-debug-exit,iobase=0xf4,iosize=4",
-        second, c->options ?: "");
-    if (preloaded) {
-        g_setenv("LD_PRELOAD", preloaded, true);
-    } else {
-        g_unsetenv("LD_PRELOAD");
+        side, second, c->options ?: "");
+    restore_env(preloaded);
+    if (c->side) {
+        dirty_side(run);
     }
     /* A guest that ends QEMU could be quicker than libqtest's handshake. */
     worked(qtest_qmp(run->qts, "{ 'execute': 'cont' }"));
@@ -596,7 +664,17 @@ static bool wait_report(const Run *run, const char *line)
     return false;
 }
 
-/* Does the main thread sleep in a poll, and every other thread in whatever? */
+/* Ends by itself, and may wake somebody then */
+static bool is_io(int nr)
+{
+    return nr == SYS_pread64 || nr == SYS_pwrite64 || nr == SYS_preadv ||
+           nr == SYS_pwritev || nr == SYS_fdatasync || nr == SYS_fsync;
+}
+
+/*
+ * Does the main thread sleep in a poll, and every other thread in whatever but
+ * I/O?
+ */
 static bool all_asleep(pid_t pid)
 {
     g_autofree char *tasks = g_strdup_printf("/proc/%d/task", (int)pid);
@@ -611,7 +689,7 @@ static bool all_asleep(pid_t pid)
 
         /* the file says "running" otherwise */
         ret = g_file_get_contents(path, &text, NULL, NULL) &&
-              sscanf(text, "%d", &nr) == 1 &&
+              sscanf(text, "%d", &nr) == 1 && !is_io(nr) &&
               (atoi(tid) != pid || nr == SYS_ppoll);
     }
     if (dir) {
@@ -681,6 +759,140 @@ static void run_migration(Run *run)
     }
 }
 
+/* --- a request while the main thread polls -------------------------------- */
+
+/* How often the threads of @pid have gone to sleep or been preempted */
+static uint64_t count_switches(pid_t pid)
+{
+    g_autofree char *tasks = g_strdup_printf("/proc/%d/task", (int)pid);
+    GDir *dir = g_dir_open(tasks, 0, NULL);
+    uint64_t sum = 0;
+    const char *tid;
+
+    while (dir && (tid = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(tasks, tid, "status", NULL);
+        g_autofree char *text = NULL;
+        const char *p;
+
+        if (g_file_get_contents(path, &text, NULL, NULL)) {
+            for (p = text; (p = strstr(p, "ctxt_switches:")); p++) {
+                sum += g_ascii_strtoull(p + strlen("ctxt_switches:"), NULL, 10);
+            }
+        }
+    }
+    if (dir) {
+        g_dir_close(dir);
+    }
+    return sum;
+}
+
+/*
+ * True when QEMU is @met times as scheduled and still: the main thread sleeps in
+ * a poll and all others in whatever, and none of them ran between two looks.
+ * False when it is gone, or the bound is reached.
+ */
+static bool wait_still(Run *run, unsigned met)
+{
+    g_autofree char *text = read_file(run, "pid");
+    pid_t pid = atoi(text);
+    int64_t end = g_get_monotonic_time() + BOUND_US;
+    uint64_t before = 0;
+
+    do {
+        uint64_t now = all_asleep(pid) ? count_switches(pid) : 0;
+
+        look(run);
+        if (now && now == before && run->met >= met && all_asleep(pid)) {
+            return true;
+        }
+        before = now;
+        g_usleep(LOOK_US);
+        run->gone = !qtest_probe_child(run->qts);
+    } while (!run->gone && !run->missed && g_get_monotonic_time() < end);
+    return false;
+}
+
+/* Has QEMU's signal handler run? */
+static bool is_handled(pid_t pid, int signum)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)pid);
+    g_autofree char *text = NULL;
+    const char *pending;
+
+    return g_file_get_contents(path, &text, NULL, NULL) &&
+           (pending = strstr(text, "ShdPnd:")) &&
+           !(g_ascii_strtoull(pending + strlen("ShdPnd:"), NULL, 16) &
+             (1ull << (signum - 1)));
+}
+
+static void start_request(Run *run)
+{
+    const WakeupCase *c = run->c;
+    const char *d = run->dir;
+    g_autofree char *preloaded = g_strdup(g_getenv("LD_PRELOAD"));
+    g_autofree char *side = side_options(run);
+
+    set_env(run, preloaded);
+    run->qts = qtest_initf(
+        "-machine pc -vga none -m 16 -nodefaults -no-user-config "
+        "-pidfile %s/pid "
+        "-drive if=pflash,unit=0,format=raw,readonly=on,file=%s/flash.img "
+        "%s %s", d, d, side, c->options ?: "");
+    restore_env(preloaded);
+    dirty_side(run);
+}
+
+/*
+ * SIGTERM is lost when QEMU has handled it, is still, and a second one ends it:
+ * that one finds the main loop in its poll.
+ */
+static void ask_for_request(Run *run, unsigned met)
+{
+    g_autofree char *text = read_file(run, "pid");
+    pid_t pid = atoi(text);
+    const PortWrite *ask;
+
+    for (ask = run->c->asks; ask && ask->port; ask++) {
+        qtest_outb(run->qts, ask->port, ask->value);
+    }
+    if (wait_still(run, met + 1) && is_handled(pid, SIGTERM)) {
+        kill(pid, SIGTERM);
+        if (wait_gone(run, END_US)) {
+            run->lost++;
+            set_string(&run->evidence,
+                       "QEMU slept on SIGTERM, and left at a second one");
+        }
+    }
+}
+
+static void run_request(Run *run)
+{
+    unsigned lost = 0;
+    unsigned met = 0;
+    bool done;
+
+    do {
+        run->gone = false;
+        if (run->c->asks) {
+            start_request(run);
+        } else {
+            start_qemu(run);
+        }
+        ask_for_request(run, met);
+        done = run->gone;
+        end_qemu(run);
+        lost += run->lost;
+        look(run);
+        run->lost = lost;
+        met++;
+    } while (done && !run->lost && run->met == met && met < run->c->rounds);
+    if (!done) {
+        run->met = 0;       /* QEMU is still there, for another reason */
+    }
+}
+
+/* --- a guest ------------------------------------------------------------- */
+
 static void run_guest(Run *run)
 {
     int64_t end = g_get_monotonic_time() + BOUND_US;
@@ -706,7 +918,7 @@ static const char *cannot_run(Run *run)
 {
     const WakeupCase *c = run->c;
     static char *why;
-    g_autofree char *bin = g_strconcat(c->guest, ".bin", NULL);
+    g_autofree char *bin = g_strconcat(c->guest ?: "lost-bh", ".bin", NULL);
     g_autofree char *built = g_build_filename(module_dir(), "guest", bin,
                                               NULL);
     const char *disk = c->virt ? "virtio-blk-device" : "virtio-blk-pci";
@@ -742,6 +954,9 @@ static void test_wakeup(const void *opaque)
     make_file(&run, "flash.img", 0xff, FLASH_SIZE);
     make_file(&run, "disk.img", 0x5a, IMAGE_SIZE);
     make_file(&run, "disk2.img", 0x5a, IMAGE_SIZE);
+    if (run.c->side) {
+        make_file(&run, "side.img", 0x5a, IMAGE_SIZE);
+    }
     if (run.c->virt) {
         g_autofree char *flash = file_of(&run, "flash.img");
 
@@ -752,8 +967,12 @@ static void test_wakeup(const void *opaque)
     if (why) {
         g_test_skip(why);
     } else {
-        make_firmware(&run);
-        if (run.c->migrates) {
+        if (run.c->guest) {
+            make_firmware(&run);
+        }
+        if (run.c->side) {
+            run_request(&run);
+        } else if (run.c->migrates) {
             run_migration(&run);
         } else {
             run_guest(&run);

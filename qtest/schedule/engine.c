@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -32,7 +33,7 @@
 
 #define MAX_FDS      1024
 #define MAX_HELD     16
-#define MAX_EVENTS   512
+#define MAX_EVENTS   2048
 #define EVENT_TEXT   96
 #define ASLEEP_POLL_NS 50000
 #define QUIET_STEP_NS  2000000
@@ -43,7 +44,8 @@ typedef struct Thread {
     unsigned roles;         /* bit mask of schedule roles */
     unsigned worker_roles;  /* those of them that last as long as one I/O */
     bool io_done;           /* I/O has returned, POINT_DONE not reached yet */
-    bool polling;
+    bool name_known;
+    int inside;             /* the engine's lock is being taken, held, dropped */
     int pending_mark;       /* hold at this mark when the BQL is free, or -1 */
     int notifier_order;     /* oldest event notifier it has cleared, or 0 */
     void *held[MAX_HELD];   /* mutexes taken and not dropped */
@@ -121,7 +123,31 @@ static bool is_main_thread(void)
 
 bool engine_active(void)
 {
-    return atomic_load_explicit(&active, memory_order_relaxed);
+    return atomic_load_explicit(&active, memory_order_relaxed) && !self.inside;
+}
+
+/*
+ * A signal handler of QEMU's may interrupt this thread here, and write a
+ * notifier: that is no point of the schedule, and must not take the lock again.
+ */
+static void take_lock(void)
+{
+    self.inside++;
+    atomic_signal_fence(memory_order_seq_cst);
+    real_mutex_lock(&lock);
+}
+
+static void drop_lock(void)
+{
+    real_mutex_unlock(&lock);
+    atomic_signal_fence(memory_order_seq_cst);
+    self.inside--;
+}
+
+/* Roles of this thread now, a bit mask */
+static unsigned my_roles(void)
+{
+    return self.roles | self.worker_roles;
 }
 
 /* --- log ----------------------------------------------------------------- */
@@ -192,13 +218,33 @@ record(const char *fmt, ...)
     e = &events[n_events++];
     e->us = (now_ns() - start_ns) / 1000;
     e->tid = my_tid();
-    e->roles = self.roles | self.worker_roles;
+    e->roles = my_roles();
     va_start(ap, fmt);
     vsnprintf(e->text, sizeof(e->text), fmt, ap);
     va_end(ap);
     if (dump_round) {
         dump_events();
     }
+}
+
+static bool read_proc(pid_t tid, const char *name, char *buf, size_t size)
+{
+    char path[64];
+    ssize_t n;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/%s", (int)tid, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    n = syscall(SYS_read, fd, buf, size - 1);
+    syscall(SYS_close, fd);
+    if (n <= 0) {
+        return false;
+    }
+    buf[n] = '\0';
+    return true;
 }
 
 /* --- roles --------------------------------------------------------------- */
@@ -228,8 +274,34 @@ static void update_roles_of_thread(RoleKind kind)
     }
 }
 
-static void update_roles_by_io(const char *path, bool is_write)
+/* A thread's name does not change after it has first polled. */
+static void update_roles_by_name(void)
 {
+    char name[32];
+
+    if (self.name_known) {
+        return;
+    }
+    self.name_known = true;
+    if (!read_proc(my_tid(), "comm", name, sizeof(name))) {
+        return;
+    }
+    name[strcspn(name, "\n")] = '\0';
+    for (int i = 0; i < schedule.n_roles; i++) {
+        if (schedule.roles[i].kind == ROLE_NAMED &&
+            fnmatch(schedule.roles[i].arg, name, 0) == 0) {
+            take_role(i);
+        }
+    }
+}
+
+static void update_roles_by_io(const char *path, EngineIo io)
+{
+    static const RoleKind kinds[] = {
+        [ENGINE_READ] = ROLE_READS,
+        [ENGINE_WRITE] = ROLE_WRITES,
+        [ENGINE_SYNC] = ROLE_SYNCS,
+    };
     const char *base = strrchr(path, '/');
 
     base = base ? base + 1 : path;
@@ -237,7 +309,7 @@ static void update_roles_by_io(const char *path, bool is_write)
     for (int i = 0; i < schedule.n_roles; i++) {
         const Role *role = &schedule.roles[i];
 
-        if (role->kind == (is_write ? ROLE_WRITES : ROLE_READS) &&
+        if (role->kind == kinds[io] &&
             fnmatch(role->arg, base, 0) == 0) {
             self.worker_roles |= 1u << i;
             role_tid[i] = my_tid();
@@ -258,26 +330,6 @@ static bool holds_bql(void)
 }
 
 /* --- what others look like ----------------------------------------------- */
-
-static bool read_proc(pid_t tid, const char *name, char *buf, size_t size)
-{
-    char path[64];
-    ssize_t n;
-    int fd;
-
-    snprintf(path, sizeof(path), "/proc/self/task/%d/%s", (int)tid, name);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
-    }
-    n = syscall(SYS_read, fd, buf, size - 1);
-    syscall(SYS_close, fd);
-    if (n <= 0) {
-        return false;
-    }
-    buf[n] = '\0';
-    return true;
-}
 
 /*
  * Number of the system call that @tid sleeps in, or -1 when it runs or may
@@ -349,7 +401,7 @@ static long long eventfd_count(int fd)
 static bool ref_matches(const PointRef *ref, Point point, char mark)
 {
     if (ref->point != point ||
-        !((self.roles | self.worker_roles) & (1u << ref->role)) ||
+        !(my_roles() & (1u << ref->role)) ||
         (mark && ref->mark != mark)) {
         return false;
     }
@@ -493,6 +545,9 @@ static void round_begins(void)
     for (int i = 0; i < schedule.n_rules; i++) {
         schedule.rules[i].met = false;
     }
+    for (int i = 0; i < schedule.n_signals; i++) {
+        schedule.signals[i].sent = false;
+    }
 }
 
 /* With the lock taken */
@@ -515,6 +570,12 @@ static void reach(Point point, char mark)
             s->refs[i].reached = true;
             pthread_cond_broadcast(&cond);
         }
+    }
+    /* a mark ends its round after what else it does, see engine_mark() */
+    if (in_round && s->round_end >= 0 && point != POINT_MARK &&
+        point != POINT_AT_MARK &&
+        ref_matches(&s->refs[s->round_end], point, mark)) {
+        round_ends();
     }
 }
 
@@ -608,15 +669,37 @@ static void hold_at(Point point, char mark)
     }
 }
 
+/*
+ * With the lock taken, which is dropped meanwhile: the handler may run on this
+ * very thread, and is to be seen like all that QEMU does.  A thread that sleeps
+ * has been woken by the signal when kill() returns: once it is asleep again, its
+ * handler has run.
+ */
+static void send_signals(void)
+{
+    for (int i = 0; in_round && i < schedule.n_signals; i++) {
+        SignalRule *rule = &schedule.signals[i];
+
+        if (!rule->sent && schedule.refs[rule->at].reached) {
+            rule->sent = true;
+            record("sends signal %d", rule->number);
+            drop_lock();
+            kill(getpid(), rule->number);
+            take_lock();
+        }
+    }
+}
+
 static void point(Point p)
 {
     if (!have_schedule || !engine_active()) {
         return;
     }
-    real_mutex_lock(&lock);
+    take_lock();
     reach(p, 0);
+    send_signals();
     hold_at(p, 0);
-    real_mutex_unlock(&lock);
+    drop_lock();
 }
 
 static void __attribute__((format(printf, 2, 3)))
@@ -631,11 +714,12 @@ point_logged(Point p, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    real_mutex_lock(&lock);
+    take_lock();
     record("%s", text);
     reach(p, 0);
+    send_signals();
     hold_at(p, 0);
-    real_mutex_unlock(&lock);
+    drop_lock();
 }
 
 /* A worker that has done its I/O comes to an end of its notification */
@@ -655,23 +739,29 @@ void engine_before_poll(int64_t timeout_ns)
     if (!engine_active()) {
         return;
     }
+    if (!self.name_known) {
+        take_lock();
+        update_roles_by_name();
+        drop_lock();
+    }
     if (is_main_thread()) {
-        if (timeout_ns && main_last_dropped) {
+        /* what is dropped before a nested poll is some other mutex */
+        if (timeout_ns && main_last_dropped && !holds_bql()) {
             atomic_store(&bql, main_last_dropped);
         }
-        real_mutex_lock(&lock);
+        take_lock();
         update_roles_of_thread(ROLE_MAIN_THREAD);
         main_timeout_ns = timeout_ns;
         main_polls++;
-        real_mutex_unlock(&lock);
+        drop_lock();
     } else if (holds_bql()) {
         atomic_fetch_add_explicit(&count_waiter_polls, 1,
                                   memory_order_relaxed);
-        real_mutex_lock(&lock);
+        take_lock();
         update_roles_of_thread(ROLE_TEMPORARY_WAITER);
-        real_mutex_unlock(&lock);
+        drop_lock();
     }
-    if (!(self.roles | self.worker_roles)) {
+    if (!my_roles()) {
         return;
     }
     if (timeout_ns == ENGINE_FOREVER) {
@@ -687,7 +777,7 @@ void engine_before_poll(int64_t timeout_ns)
 
 void engine_after_poll(int ret)
 {
-    if (engine_active() && (self.roles | self.worker_roles)) {
+    if (engine_active() && my_roles()) {
         point_logged(POINT_AFTER_POLL, "poll returns %d", ret);
     }
 }
@@ -703,13 +793,13 @@ void engine_before_clear(int fd)
     if (!is_main_thread() && holds_bql()) {
         atomic_fetch_add_explicit(&count_waiter_clears, 1,
                                   memory_order_relaxed);
-        real_mutex_lock(&lock);
+        take_lock();
         update_roles_of_thread(ROLE_TEMPORARY_WAITER);
         if (!waiter_notifier_order || order < waiter_notifier_order) {
             waiter_notifier_order = order;
             waiter_notifier = fd;
         }
-        real_mutex_unlock(&lock);
+        drop_lock();
     }
     /*
      * linux-aio and io_uring have event notifiers as well, but younger ones:
@@ -743,19 +833,24 @@ void engine_after_write(int fd)
     worker_done("notifier written");
 }
 
-void engine_before_io(const char *path, bool is_write)
+void engine_before_io(const char *path, EngineIo io)
 {
+    static const char *const does[] = {
+        [ENGINE_READ] = "reads",
+        [ENGINE_WRITE] = "writes",
+        [ENGINE_SYNC] = "flushes",
+    };
     const char *base = strrchr(path, '/');
 
     worker_done("next request");
     if (!have_schedule || !engine_active()) {
         return;
     }
-    real_mutex_lock(&lock);
-    update_roles_by_io(path, is_write);
-    real_mutex_unlock(&lock);
+    take_lock();
+    update_roles_by_io(path, io);
+    drop_lock();
     if (self.worker_roles) {
-        point_logged(POINT_BEFORE_IO, "%s %s", is_write ? "writes" : "reads",
+        point_logged(POINT_BEFORE_IO, "%s %s", does[io],
                      base ? base + 1 : path);
     }
 }
@@ -779,7 +874,7 @@ void engine_mark(char mark)
         schedule.refs[schedule.evidence].mark == mark) {
         others_sleep = all_others_come_to_sleep();
     }
-    real_mutex_lock(&lock);
+    take_lock();
     update_roles_by_mark(mark);
     reach(POINT_MARK, mark);
     reach(POINT_AT_MARK, mark);
@@ -807,8 +902,9 @@ void engine_mark(char mark)
         ref_matches(&schedule.refs[schedule.round_end], POINT_MARK, mark)) {
         round_ends();
     }
+    send_signals();
     hold_at(POINT_AT_MARK, mark);
-    real_mutex_unlock(&lock);
+    drop_lock();
 }
 
 void engine_eventfd_created(int fd)
@@ -868,9 +964,9 @@ void engine_mutex_dropped(void *mutex)
         int mark = self.pending_mark;
 
         self.pending_mark = -1;
-        real_mutex_lock(&lock);
+        take_lock();
         hold_at(POINT_MARK, mark);
-        real_mutex_unlock(&lock);
+        drop_lock();
     }
 }
 

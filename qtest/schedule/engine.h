@@ -14,7 +14,10 @@
 /* Timeout of a poll that never times out. */
 #define ENGINE_FOREVER INT64_MAX
 
-/* False until the process turns out to be a QEMU that is to be scheduled. */
+/*
+ * False until the process turns out to be a QEMU that is to be scheduled, and
+ * in a signal handler that interrupts the engine itself.
+ */
 bool engine_active(void);
 
 /*
@@ -30,8 +33,14 @@ void engine_after_clear(int fd);
 void engine_before_write(int fd);
 void engine_after_write(int fd);
 
+typedef enum EngineIo {
+    ENGINE_READ,
+    ENGINE_WRITE,
+    ENGINE_SYNC,
+} EngineIo;
+
 /* An image's I/O; @path is its file name. */
-void engine_before_io(const char *path, bool is_write);
+void engine_before_io(const char *path, EngineIo io);
 void engine_after_io(void);
 
 /* One byte has been written to the marks file. */

@@ -306,13 +306,13 @@ ssize_t writev(int fd, const struct iovec *iov, int n)
 
 /* --- I/O on images ------------------------------------------------------- */
 
-#define AROUND_IO(fd, is_write, call)                                   \
+#define AROUND_IO(fd, kind, call)                                       \
     ({                                                                  \
         ssize_t ret_;                                                   \
         int errno_;                                                     \
         bool image_ = engine_active() && path_of(fd)[0];                \
         if (image_) {                                                   \
-            engine_before_io(path_of(fd), is_write);                    \
+            engine_before_io(path_of(fd), kind);                        \
         }                                                               \
         ret_ = (call);                                                  \
         errno_ = errno;                                                 \
@@ -328,7 +328,7 @@ ssize_t writev(int fd, const struct iovec *iov, int n)
     {                                                                   \
         static __typeof__(&name) real;                                  \
         RESOLVE(real, #name);                                           \
-        return AROUND_IO(fd, false, real(fd, buf, size, offset));       \
+        return AROUND_IO(fd, ENGINE_READ, real(fd, buf, size, offset)); \
     }
 
 #define PWRITE(name, off)                                               \
@@ -336,38 +336,38 @@ ssize_t writev(int fd, const struct iovec *iov, int n)
     {                                                                   \
         static __typeof__(&name) real;                                  \
         RESOLVE(real, #name);                                           \
-        return AROUND_IO(fd, true, real(fd, buf, size, offset));        \
+        return AROUND_IO(fd, ENGINE_WRITE, real(fd, buf, size, offset)); \
     }
 
-#define PIOV(name, off, is_write)                                       \
+#define PIOV(name, off, kind)                                           \
     ssize_t name(int fd, const struct iovec *iov, int n, off offset)    \
     {                                                                   \
         static __typeof__(&name) real;                                  \
         RESOLVE(real, #name);                                           \
-        return AROUND_IO(fd, is_write, real(fd, iov, n, offset));       \
+        return AROUND_IO(fd, kind, real(fd, iov, n, offset));           \
     }
 
-#define PIOV2(name, off, is_write)                                      \
+#define PIOV2(name, off, kind)                                          \
     ssize_t name(int fd, const struct iovec *iov, int n, off offset,    \
                  int flags)                                             \
     {                                                                   \
         static __typeof__(&name) real;                                  \
         RESOLVE(real, #name);                                           \
-        return AROUND_IO(fd, is_write, real(fd, iov, n, offset, flags)); \
+        return AROUND_IO(fd, kind, real(fd, iov, n, offset, flags));    \
     }
 
 PREAD(pread, off_t)
 PREAD(pread64, off64_t)
 PWRITE(pwrite, off_t)
 PWRITE(pwrite64, off64_t)
-PIOV(preadv, off_t, false)
-PIOV(preadv64, off64_t, false)
-PIOV(pwritev, off_t, true)
-PIOV(pwritev64, off64_t, true)
-PIOV2(preadv2, off_t, false)
-PIOV2(preadv64v2, off64_t, false)
-PIOV2(pwritev2, off_t, true)
-PIOV2(pwritev64v2, off64_t, true)
+PIOV(preadv, off_t, ENGINE_READ)
+PIOV(preadv64, off64_t, ENGINE_READ)
+PIOV(pwritev, off_t, ENGINE_WRITE)
+PIOV(pwritev64, off64_t, ENGINE_WRITE)
+PIOV2(preadv2, off_t, ENGINE_READ)
+PIOV2(preadv64v2, off64_t, ENGINE_READ)
+PIOV2(pwritev2, off_t, ENGINE_WRITE)
+PIOV2(pwritev64v2, off64_t, ENGINE_WRITE)
 
 ssize_t __pread64_chk(int fd, void *buf, size_t size, off64_t offset,
                       size_t buf_size)
@@ -375,8 +375,19 @@ ssize_t __pread64_chk(int fd, void *buf, size_t size, off64_t offset,
     static __typeof__(&__pread64_chk) real;
 
     RESOLVE(real, "__pread64_chk");
-    return AROUND_IO(fd, false, real(fd, buf, size, offset, buf_size));
+    return AROUND_IO(fd, ENGINE_READ, real(fd, buf, size, offset, buf_size));
 }
+
+#define SYNC(name)                                                      \
+    int name(int fd)                                                    \
+    {                                                                   \
+        static __typeof__(&name) real;                                  \
+        RESOLVE(real, #name);                                           \
+        return AROUND_IO(fd, ENGINE_SYNC, real(fd));                    \
+    }
+
+SYNC(fdatasync)
+SYNC(fsync)
 
 /* --- locks: who holds the BQL, and when a worker has gone idle ------------ */
 

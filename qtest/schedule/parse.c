@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reads a schedule file.  Plain libc: this runs inside a foreign QEMU. */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,6 +154,8 @@ static bool parse_role(Parser *p)
         { "marks", ROLE_MARKS, true },
         { "reads", ROLE_READS, true },
         { "writes", ROLE_WRITES, true },
+        { "syncs", ROLE_SYNCS, true },
+        { "named", ROLE_NAMED, true },
         { "temporary-waiter", ROLE_TEMPORARY_WAITER, false },
     };
     Schedule *s = p->s;
@@ -187,7 +190,7 @@ static bool parse_role(Parser *p)
         }
     }
     return fail(p, "'%s' says not who '%s' is: main-thread, marks, reads, "
-                "writes or temporary-waiter", kind, name);
+                "writes, syncs, named or temporary-waiter", kind, name);
 }
 
 static bool parse_hold(Parser *p, const char *text, bool optional)
@@ -218,6 +221,40 @@ static bool parse_hold(Parser *p, const char *text, bool optional)
         }
     }
     s->n_rules++;
+    return true;
+}
+
+static bool parse_signal(Parser *p)
+{
+    static const struct {
+        const char *word;
+        int number;
+    } names[] = {
+        { "SIGTERM", SIGTERM }, { "SIGINT", SIGINT }, { "SIGHUP", SIGHUP },
+    };
+    Schedule *s = p->s;
+    SignalRule *rule = &s->signals[s->n_signals];
+    const char *word = next(p);
+
+    if (s->n_signals == SCHEDULE_MAX_ALT) {
+        return fail(p, "more than %d signals", SCHEDULE_MAX_ALT);
+    }
+    memset(rule, 0, sizeof(*rule));
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!strcmp(word, names[i].word)) {
+            rule->number = names[i].number;
+        }
+    }
+    if (!rule->number) {
+        return fail(p, "a signal is SIGTERM, SIGINT or SIGHUP, not '%s'", word);
+    }
+    if (!accept(p, "at")) {
+        return fail(p, "'at' is missing after the signal");
+    }
+    if (!parse_ref(p, &rule->at)) {
+        return false;
+    }
+    s->n_signals++;
     return true;
 }
 
@@ -259,6 +296,9 @@ static bool parse_line(Parser *p, const char *text)
     if (!strcmp(word, "evidence")) {
         return parse_ref(p, &s->evidence);
     }
+    if (!strcmp(word, "signal")) {
+        return parse_signal(p);
+    }
     if (!strcmp(word, "hold")) {
         return parse_hold(p, text, false);
     }
@@ -266,7 +306,7 @@ static bool parse_line(Parser *p, const char *text)
         return parse_hold(p, text, true);
     }
     return fail(p, "'%s' is not understood: schedule, bound, role, round, "
-                "quiet, evidence, hold or may hold", word);
+                "quiet, evidence, signal, hold or may hold", word);
 }
 
 static void split(Parser *p, char *line)

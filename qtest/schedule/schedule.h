@@ -3,9 +3,9 @@
  * A schedule: which thread waits at which point for which other point.
  *
  * A schedule is data (a *.schedule file, see README.md in this folder).  It
- * names roles (who), points (what a thread is about to do or has just done)
- * and holds (who waits at which point until what has been reached).  Nothing
- * about a scenario is compiled in.
+ * names roles (who), points (what a thread is about to do or has just done),
+ * holds (who waits at which point until what has been reached) and signals
+ * (what the process is sent where).  Nothing about a scenario is compiled in.
  */
 #ifndef AIO_WAKEUP_SCHEDULE_H
 #define AIO_WAKEUP_SCHEDULE_H
@@ -25,8 +25,8 @@ typedef enum Point {
     POINT_AFTER_CLEAR,    /* has read it */
     POINT_BEFORE_WRITE,   /* about to write an event notifier */
     POINT_AFTER_WRITE,    /* has written it */
-    POINT_BEFORE_IO,      /* about to read or write an image */
-    POINT_AFTER_IO,       /* has read or written it */
+    POINT_BEFORE_IO,      /* about to read, write or flush an image */
+    POINT_AFTER_IO,       /* has done so */
     POINT_AT_MARK,        /* the guest writes this mark; held at once */
     POINT_MARK,           /* the same; held once the BQL is free */
     POINT_DONE,           /* after I/O: notifier written or else idle */
@@ -49,13 +49,15 @@ typedef enum RoleKind {
     ROLE_MARKS,             /* the thread that wrote one of these marks */
     ROLE_READS,             /* a thread that reads an image of this name */
     ROLE_WRITES,            /* a thread that writes an image of this name */
+    ROLE_SYNCS,             /* a thread that flushes an image of this name */
+    ROLE_NAMED,             /* a thread of this name that polls */
     ROLE_TEMPORARY_WAITER,  /* not the main thread; polls holding the BQL */
 } RoleKind;
 
 typedef struct Role {
     char name[SCHEDULE_NAME];
     RoleKind kind;
-    char arg[64];           /* marks, or a pattern for the image's file name */
+    char arg[64];           /* marks, or a pattern: image's file, thread's name */
 } Role;
 
 /* "ROLE POINT [after ROLE POINT]"; reached: since the round began */
@@ -78,6 +80,13 @@ typedef struct Rule {
     bool met;               /* in this round: held, and released by "until" */
 } Rule;
 
+/* "signal NAME at REF": the process gets it there, once a round */
+typedef struct SignalRule {
+    int number;
+    int at;
+    bool sent;              /* in this round */
+} SignalRule;
+
 typedef struct Schedule {
     char name[SCHEDULE_NAME];
     int bound_ms;
@@ -87,6 +96,8 @@ typedef struct Schedule {
     int n_refs;
     Rule rules[SCHEDULE_MAX_RULES];
     int n_rules;
+    SignalRule signals[SCHEDULE_MAX_ALT];
+    int n_signals;
     int round_begin;        /* index of a PointRef, or -1 */
     int round_end;
     int evidence;           /* take the evidence of a loss here, or -1 */

@@ -3,6 +3,7 @@
  * Every schedule that is shipped can be read; every kind of mistake in one is
  * answered with one line that names the file, the line and the word.
  */
+#include <signal.h>
 #include <string.h>
 
 #include <glib.h>
@@ -21,9 +22,10 @@ static void check_shipped(gconstpointer path)
     if (!schedule_load(path, &s, err, sizeof(err))) {
         g_error("%s", err);
     }
-    g_assert_cmpint(s.n_rules, >, 0);
-    /* a guest that a migration has stopped can give no mark */
-    g_assert_true(s.evidence >= 0 || !strcmp(s.name, "lost-switchover"));
+    g_assert_cmpint(s.n_rules + s.n_signals, >, 0);
+    /* who has been stopped, or is asked to leave, can give no mark */
+    g_assert_true(s.evidence >= 0 || s.n_signals ||
+                  !strcmp(s.name, "lost-switchover"));
 }
 
 static bool load(const char *text, Schedule *s, char *err, size_t size)
@@ -59,6 +61,8 @@ static void check_mistakes(void)
         { HEAD ROUND "hold a sits until a idle\n", ":5: 'sits' is no point" },
         { HEAD ROUND "hold b mark xx until a idle\n", ":5: a mark is one" },
         { HEAD ROUND "hold a before-poll\n", ":5: 'until' is missing" },
+        { HEAD ROUND "signal SIGSEGV at a idle\n", ":5: a signal is SIGTERM" },
+        { HEAD ROUND "signal SIGTERM a idle\n", ":5: 'at' is missing" },
         { HEAD ROUND "hold a done until a idle\n",
           ":5: nobody can be held at 'done'" },
         { HEAD ROUND "hold a before-poll until a idle too\n",
@@ -83,7 +87,9 @@ static void check_meaning(void)
 
     g_assert_true(load(HEAD ROUND "bound 70 ms\n"
                        "hold a before-sleep until b mark y or b asleep\n"
-                       "may hold b before-clear after a done until a idle\n",
+                       "may hold b before-clear after a done until a idle\n"
+                       "role f syncs disk*.img\nrole i named IO?x\n"
+                       "signal SIGTERM at f before-io after a done\n",
                        &s, err, sizeof(err)));
     g_assert_cmpint(s.bound_ms, ==, 70);
     g_assert_cmpint(s.n_rules, ==, 2);
@@ -93,6 +99,11 @@ static void check_meaning(void)
     g_assert_true(s.rules[1].optional);
     g_assert_cmpint(s.refs[s.refs[s.rules[1].at[0]].after].point, ==,
                     POINT_DONE);
+    g_assert_cmpint(s.roles[2].kind, ==, ROLE_SYNCS);
+    g_assert_cmpint(s.roles[3].kind, ==, ROLE_NAMED);
+    g_assert_cmpint(s.n_signals, ==, 1);
+    g_assert_cmpint(s.signals[0].number, ==, SIGTERM);
+    g_assert_cmpint(s.refs[s.signals[0].at].point, ==, POINT_BEFORE_IO);
 }
 
 static void check_missing_file(void)
