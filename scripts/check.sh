@@ -258,6 +258,7 @@ suite_qtest() {
     for variant in patched stock; do
         build "$variant" qemu-system-x86_64 qemu-img || continue
         tap "$variant qtest" "$log/$variant-qtest.tap" "$SCRIPTS/qtest.sh" --variant "$variant"
+        tap "$variant tools" "$log/$variant-tools.tap" "$SCRIPTS/tools.sh" --variant "$variant"
     done
     if has_aarch64; then
         tap "aarch64 qtest on the installed QEMU" "$log/aarch64-qtest.tap" "$SCRIPTS/qtest.sh" \

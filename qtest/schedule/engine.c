@@ -682,7 +682,8 @@ static void send_signals(void)
 
         if (!rule->sent && schedule.refs[rule->at].reached) {
             rule->sent = true;
-            record("sends signal %d", rule->number);
+            record("sends %s", rule->name);
+            log_line("signal %lu %s", round_number, rule->name);
             drop_lock();
             kill(getpid(), rule->number);
             take_lock();

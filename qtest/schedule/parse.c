@@ -243,6 +243,7 @@ static bool parse_signal(Parser *p)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (!strcmp(word, names[i].word)) {
             rule->number = names[i].number;
+            strcpy(rule->name, word);
         }
     }
     if (!rule->number) {

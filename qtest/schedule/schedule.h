@@ -83,6 +83,7 @@ typedef struct Rule {
 /* "signal NAME at REF": the process gets it there, once a round */
 typedef struct SignalRule {
     int number;
+    char name[8];
     int at;
     bool sent;              /* in this round */
 } SignalRule;
