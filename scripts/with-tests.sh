@@ -38,10 +38,10 @@ if ! grep -qs '^qtests_x86_64 = qtests_i386' "$tree/$qtests" || [ ! -f "$tree/$i
     die "$tree has no tests/qtest or no tests/qemu-iotests that ours would fit into"
 fi
 
-scenarios=(lost-bh lost-timer lost-shutdown lost-reset lost-request lost-switchover free-run
+scenarios=(lost-bh lost-timer lost-shutdown lost-reset lost-request lost-request-smp lost-switchover free-run
     timer-ide timer-nvme timer-sd timer-virtio-blk timer-virtio-scsi)
 schedules=(clear-before-poll late-write lost-bh lost-reset lost-shutdown
-    lost-switchover lost-timer lost-timer-drain request-io-error request-vm-stop)
+    lost-switchover lost-timer lost-timer-drain request-io-error request-vcpu request-vm-stop)
 # before 6.0 an iotest is called by a number
 number=400
 

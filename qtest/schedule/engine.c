@@ -930,6 +930,13 @@ bool engine_is_eventfd(int fd)
            atomic_load_explicit(&eventfd_order[fd], memory_order_relaxed);
 }
 
+void engine_mutex_taking(void *mutex)
+{
+    if (self.roles && mutex == atomic_load_explicit(&bql, memory_order_relaxed)) {
+        point(POINT_BEFORE_BQL);
+    }
+}
+
 void engine_mutex_taken(void *mutex)
 {
     if (self.n_held < MAX_HELD) {

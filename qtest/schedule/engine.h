@@ -52,9 +52,10 @@ void engine_fd_closed(int fd);
 bool engine_is_eventfd(int fd);
 
 /*
- * The thread has taken @mutex; is about to drop it; has dropped it; is about
+ * The thread is about to take @mutex; has taken it; is about to drop it; has dropped it; is about
  * to wait on a condition variable or semaphore.  @mutex: NULL for a semaphore.
  */
+void engine_mutex_taking(void *mutex);
 void engine_mutex_taken(void *mutex);
 void engine_mutex_dropping(void *mutex);
 void engine_mutex_dropped(void *mutex);

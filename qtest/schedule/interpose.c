@@ -393,8 +393,10 @@ SYNC(fsync)
 
 int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
-    int ret = real_mutex_lock(mutex);
+    int ret;
 
+    engine_mutex_taking(mutex);
+    ret = real_mutex_lock(mutex);
     if (ret == 0) {
         engine_mutex_taken(mutex);
     }

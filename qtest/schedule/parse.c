@@ -31,6 +31,7 @@ static const char *const point_names[POINT__MAX] = {
     [POINT_AFTER_WRITE] = "after-write",
     [POINT_BEFORE_IO] = "before-io",
     [POINT_AFTER_IO] = "after-io",
+    [POINT_BEFORE_BQL] = "before-bql",
     [POINT_AT_MARK] = "at-mark",
     [POINT_MARK] = "mark",
     [POINT_DONE] = "done",

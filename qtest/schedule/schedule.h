@@ -27,6 +27,7 @@ typedef enum Point {
     POINT_AFTER_WRITE,    /* has written it */
     POINT_BEFORE_IO,      /* about to read, write or flush an image */
     POINT_AFTER_IO,       /* has done so */
+    POINT_BEFORE_BQL,     /* about to take the BQL */
     POINT_AT_MARK,        /* the guest writes this mark; held at once */
     POINT_MARK,           /* the same; held once the BQL is free */
     POINT_DONE,           /* after I/O: notifier written or else idle */
