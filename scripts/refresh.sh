@@ -4,13 +4,16 @@
 # Rebases a series on a newer source of the same generation, or names the hunk
 # that no longer fits.
 #
-# usage: refresh.sh [--tree DIR | --suite NAME] [--generation NAME]
+# usage: refresh.sh [--tree DIR | --suite NAME] [--generation NAME | --from NAME]
 #                   [--out DIR | --in-place] [--dry-run]
 #
 #   --tree DIR         the newer source, without the series; only read
 #   --suite NAME       the source package of this Debian release, after asking
 #                      the archive for a newer one; default: the machine's own
 #   --generation NAME  which series; default: what the files of the tree say
+#   --from NAME        the series of the tree's generation becomes that of this
+#                      generation: each patch that has a patch of the same title
+#                      there is made anew from it, message and diff
 #   --out DIR          where the series goes; default: below the build folder
 #   --in-place         to patches/NAME, where it came from
 #   --dry-run          only say what would be done
@@ -55,11 +58,61 @@ keep_base() {
 
 # usage: renew PATCH: this mail with the diff of what is in the folder now
 renew() {
-    awk '/^diff --git / { exit } { print }' "$1"
     in_base add -A -f .
+    if [ -z "$from" ]; then
+        awk '/^diff --git / { exit } { print }' "$1"
+    else
+        awk '{ print } /^---$/ { exit }' "$1"
+        in_base diff --cached --no-renames --stat=72 --summary
+        echo
+    fi
     in_base diff --cached --no-ext-diff --no-renames --no-color
     # what format-patch puts below a diff
     awk '/^-- $/ { on = 1 } on' "$1"
+}
+
+# usage: subject PATCH: its subject in one line, without [PATCH 1/6]
+subject() { sed -n '/^Subject: /{:more;N;s/\n / /;tmore;s/\n.*//;s/^Subject: *\(\[[^]]*\] *\)\{0,1\}//p;q}' "$1"; }
+
+# usage: at_home: stdin, with the paths that the tree has: tests were not in
+# tests/unit before 6.0, and aio.h is in include/qemu since 11.0
+at_home() {
+    local words=()
+    [ -e "$tree/tests/unit" ] || words+=(-e 's,tests/unit,tests,g')
+    [ -e "$tree/include/block/aio.h" ] || words+=(-e 's,include/block/aio\.h,include/qemu/aio.h,g')
+    sed "${words[@]}" -e ''
+}
+
+# usage: changed PATCH: the lines that it adds and removes, and where
+changed() { sed '1,/^---$/d' "$1" | grep -E '^[-+]' | at_home; }
+
+# usage: take_over GENERATION: in $all, what has a patch of the same title there
+# is replaced by that, under the name and number that it has here; if both change
+# the same lines, its own diff stays, which has this tree's context
+take_over() {
+    local from to i title body
+    mkdir -p "$work/from"
+    for ((i = 0; i < ${#all[@]}; i++)); do
+        while read -r from; do
+            title=$(subject "$from" | at_home)
+            [ "$title" = "$(subject "${all[i]}")" ] || continue
+            to=$work/from/$(basename "${all[i]}")
+            # only context differs, and that of this tree is here already
+            body=$from
+            ! diff <(changed "$from") <(changed "${all[i]}") >/dev/null || body=${all[i]}
+            {
+                sed '/^Subject: /,$d' "$from"
+                fold -s -w 77 <<<"Subject: [PATCH $((i + 1))/${#all[@]}] $title" |
+                    sed '2,$s/^/ /; s/ *$//'
+                sed '1,/^Subject: /d; /^diff --git /,$d' "$from" | sed '1{:more;/^ /{N;s/^[^\n]*\n//;bmore}}'
+                sed -n '/^diff --git /,$p' "$body"
+            } | at_home >"$to"
+            all[i]=$to
+            say "taken     $(basename "$from")"
+            break
+        done < <(series_patches "$1")
+    done
+    [ -n "${to:-}" ] || die "the series of $generation has no title of that of $1"
 }
 
 # usage: refresh_all: the new series goes to $new; prints a line for each patch
@@ -79,7 +132,7 @@ refresh_all() {
         fit "$patch" "$base" $FUZZ || die "$name: patch went wrong: $(tail -n 1 "$work/said")"
         renew "$patch" >"$new/$name"
         keep_base
-        if ! grep -q '^Hunk ' "$work/said"; then
+        if ! grep -q '^Hunk ' "$work/said" && [[ $patch != "$work"/* ]]; then
             # only the ids of blobs can differ
             cp "$patch" "$new/$name"
             say "fits      $name"
@@ -107,6 +160,7 @@ prove() {
 tree=
 suite=
 generation=
+from=
 out=
 in_place=no
 dry=no
@@ -116,6 +170,7 @@ while [ $# -gt 0 ]; do
     --tree) tree=$(value_of "$@"); shift ;;
     --suite) suite=$(value_of "$@"); shift ;;
     --generation) generation=$(value_of "$@"); shift ;;
+    --from) from=$(value_of "$@"); shift ;;
     --out) out=$(value_of "$@"); shift ;;
     --in-place) in_place=yes ;;
     --dry-run) dry=yes ;;
@@ -124,6 +179,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -z "$tree" ] || [ -z "$suite" ] || die "--tree or --suite, not both"
+[ -z "$generation" ] || [ -z "$from" ] || die "--generation or --from, not both"
 [ -z "$out" ] || [ "$in_place" = no ] || die "--out or --in-place, not both"
 need_commands "refreshing a series" patch=patch git=git
 
@@ -136,14 +192,15 @@ else
     take_build_folder
     guarded "$SCRIPTS/source.sh" --suite "$suite" --update "$tree"
 fi
-if [ -n "$generation" ]; then
-    [ -e "$PATCHES/$generation/series" ] || die "there is no generation '$generation'; ./build.sh generations lists them"
-else
-    generation=$(find_generation "$tree")
-fi
+for name in "$generation" "$from"; do
+    [ -z "$name" ] || [ -e "$PATCHES/$name/series" ] ||
+        die "there is no generation '$name'; ./build.sh generations lists them"
+done
+[ -n "$generation" ] || generation=$(find_generation "$tree")
 mapfile -t all < <(series_patches "$generation")
-first=$(described "$generation" applied | head -n 1)
-[ -z "$first" ] || ! says "$tree" "${first#* | }" ||
+# what is odd about the tree is said below, by hunk
+have=$(series_state "$tree" "$generation" 2>/dev/null) || have=0
+[ "$have" -eq 0 ] ||
     die "$tree has patch 1 of $generation already; take the series off first: ./build.sh apply --tree $tree --reverse"
 
 mkdir -p "$BUILD"
@@ -153,6 +210,7 @@ base=$work/base
 new=$work/new
 mkdir -p "$new"
 changed=0
+[ -z "$from" ] || take_over "$from"
 refresh_all
 prove
 

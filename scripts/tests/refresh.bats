@@ -24,11 +24,7 @@ made_up() {
     git -C made add -A && git -C made commit -qm 'loop: the second'
     git -C made format-patch -q --no-signature -o "$here/series/1.0" HEAD~2
     (cd series/1.0 && ls -- *.patch >series)
-    {
-        echo 'need = util/loop.c | line 1'
-        echo 'applied = 0001-loop-the-first.patch | util/loop.c | line six'
-        echo 'applied = 0002-loop-the-second.patch | util/loop.c | line eight'
-    } >series/1.0/generation.conf
+    echo 'need = util/loop.c | line 1' >series/1.0/generation.conf
     cp -r series before
     cp -r tree tree-before
     export AIO_WAKEUP_PATCHES=$here/series
@@ -127,6 +123,52 @@ mail() { sed '/^diff --git/,$d' "$1"; }
     refresh
     [ "$status" -eq 2 ]
     [[ $output == *"has patch 1 of 1.0 already"* ]]
+}
+
+# usage: other_generation: 2.0, which the tree is of now, with other context
+other_generation() {
+    cp -r series/1.0 series/2.0
+    echo 'lack = util/loop.c | line one' >>series/1.0/generation.conf
+    echo 'need = util/loop.c | line one' >series/2.0/generation.conf
+    sed -i 's/line 1$/line one/' tree/util/loop.c
+    for file in series/2.0/*.patch; do sed -i 's/^ line 4/ line four/; s/^ line 11/ line eleven/' "$file"; done
+    sed -i 's/line 4/line four/; s/line 11/line eleven/' tree/util/loop.c
+}
+
+@test "from another generation: message and changed lines are its, context is not" {
+    made_up
+    other_generation
+    # ids and the words after @@ are made up so far
+    refresh --from 1.0 --in-place
+    [ "$status" -eq 0 ]
+    cp -r series before-from
+    refresh --from 1.0 --in-place
+    [ "$status" -eq 0 ]
+    diff -r series before-from
+    diff <(mail before/1.0/0001*) <(mail series/2.0/0001*)
+
+    # a message, and a line, are changed in one place
+    sed -i 's/^Because\./Therefore./' series/1.0/0001*
+    sed -i 's/^+line eight/+line VIII/' series/1.0/0002*
+    refresh --from 1.0 --in-place
+    [ "$status" -eq 0 ]
+    grep -q '^Therefore\.' series/2.0/0001*
+    grep -q '^+line VIII' series/2.0/0002*
+    grep -q '^ line eleven' series/2.0/0002*
+    cmp before-from/2.0/series series/2.0/series
+    diff -r <(cat before-from/1.0/*.conf) <(cat series/1.0/*.conf)
+}
+
+@test "from another generation: none of that name, and none of its titles" {
+    made_up
+    refresh --from 2.0
+    [ "$status" -eq 2 ]
+    [[ $output == *"no generation '2.0'"* ]]
+    other_generation
+    sed -i 's/\] loop: /&other /' series/1.0/*.patch
+    refresh --from 1.0
+    [ "$status" -eq 2 ]
+    [[ $output == *"no title of that of 1.0"* ]]
 }
 
 @test "the real series on its own source fits" {
