@@ -5,7 +5,7 @@
 #
 # usage: check.sh [--only SUITE]... [--tree DIR]...
 #
-#   --only SUITE   one of: shell scripts module series unit mutants qtest iotest verdict wrong diagnose boot models
+#   --only SUITE   one of: shell scripts module series unit mutants qtest iotest verdict diagnose boot models
 #                  without --only all of these; besides: windows (ten minutes)
 #   --tree DIR     in the suite series: this QEMU tree, too, for a generation that
 #                  no source package has (2.3 to 2.4-rc1)
@@ -30,7 +30,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit mutants qtest iotest verdict wrong diagnose boot models)
+[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit mutants qtest iotest verdict diagnose boot models)
 
 take_build_folder
 guarded "$SCRIPTS/packages.sh" check
@@ -222,17 +222,12 @@ unit_on() {
 # The tree's own unit tests find none of the bug, so they must pass alike.  Ours
 # lose where the tree does; those that the series adds are the same ones.
 suite_unit() {
-    local own release variant test tests generation
+    local own release variant test tests
     own=$(. /etc/os-release && echo "$VERSION_CODENAME")
     for variant in patched stock; do
         tests=(test-aio test-aio-multithread test-thread-pool)
+        [ "$variant" = stock ] || tests+=(test-aio-wakeup)
         build "$variant" qemu-system-x86_64 "${tests[@]/#/tests/unit/}" || continue
-        if [ "$variant" = patched ]; then
-            generation=$(find_generation "$(dirname "$built")/src")
-            mapfile -t -O ${#tests[@]} tests < <(described "$generation" unit |
-                grep -o '[^ ]*\.c' | sed '/^park/d; s/\.c$//; s/^/test-aio-/')
-            build "$variant" "${tests[@]/#/tests/unit/}" || continue
-        fi
         for test in "${tests[@]}"; do
             tap "$variant $test" "$log/$variant-$test.tap" "$built/tests/unit/$test" --tap -k
         done
@@ -247,9 +242,15 @@ suite_unit() {
     done
 }
 
-# Do the cases notice?  A few of the mutants; all of them take ten minutes.
+# Do the cases notice?  A few of the mutants; all of them take ten minutes.  And the
+# judge is judged: fixes that are wrong must be AFFECTED.
 suite_mutants() {
+    local name
     expect 0 "mutants, quick subset" "$log/mutants" "$SCRIPTS/mutants.sh" --quick
+    for name in check-only clear-early; do
+        ! build "mutants/$name" || expect 1 "verdict on the wrong fix $name: AFFECTED" \
+            "$log/verdict-$name" "$SCRIPTS/verdict.sh" "$built/qemu-system-x86_64"
+    done
 }
 
 # Cases with a guest: each judged by what the tree must show.
@@ -309,21 +310,6 @@ suite_verdict() {
             "$SCRIPTS/verdict.sh" --aio "$aio" "$built/qemu-system-x86_64"
         ! build patched || expect 0 "verdict with aio=$aio on the patched build: NOT AFFECTED" \
             "$log/verdict-patched-$aio" "$SCRIPTS/verdict.sh" --aio "$aio" "$built/qemu-system-x86_64"
-    done
-}
-
-# The judge is judged: fixes that are wrong must be AFFECTED.
-suite_wrong() {
-    local generation patch name
-    generation=$(find_generation "$(dirname "$("$SCRIPTS/qemu.sh" --print)")/src") || {
-        result skip "wrong fixes" "no source"
-        return
-    }
-    for patch in "$PATCHES/wrong/$generation"/*.patch; do
-        [ -e "$patch" ] || continue
-        name=$(basename "$patch" .patch)
-        ! build "wrong/$name" || expect 1 "verdict on the wrong fix $name: AFFECTED" \
-            "$log/verdict-wrong-$name" "$SCRIPTS/verdict.sh" "$built/qemu-system-x86_64"
     done
 }
 

@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Do the tests notice?  Builds a QEMU tree with each bug of patches/mutants and each
-# wrong fix of patches/wrong, runs the unit cases on it, and prints which of them
-# detect it.
+# Do the tests notice?  Builds a QEMU tree with each bug of patches/mutants, runs
+# what must notice it, and prints what does.
 #
 # usage: mutants.sh [--tree DIR | --suite NAME] [--only NAME]... [--quick]
 #
@@ -12,10 +11,7 @@
 #   --only NAME    only this one
 #   --quick        four of them, for CI
 #
-# A header line says what must detect it: "Expect:" (in patches/wrong "Cases:")
-# the unit cases, "Model:" a row of models.sh, for what only a model of weak memory
-# can show.  "Host: win32" is for ./build.sh windows.  "Base:" is stock, patched,
-# or how many patches of the series come before it.
+# patches/mutants/README.md says what their headers mean.
 #
 # Exit status: 0 each is detected as it says, 1 one is not, 2 wrong use, 77 not
 # possible here.
@@ -30,33 +26,29 @@ while [ $# -gt 0 ]; do
     -h | --help) print_help "$0"; exit 0 ;;
     --tree | --suite) which=("$1" "$(value_of "$@")"); shift ;;
     --only) only+=("$(value_of "$@")"); shift ;;
-    --quick) only=(dispatching flag-reset-first-poll source-not-cleared write-awake) ;;
+    --quick) only=(clear-early wake-without-bit wake-before-clear request-if-asleep) ;;
     *) die "unknown word $1" ;;
     esac
     shift
 done
 take_build_folder
+source=$(dirname "$("$SCRIPTS/qemu.sh" "${which[@]}" --print)")/src
 if [ "${which[0]:-}" = --tree ]; then
     must_be_qemu "${which[1]}"
-    generation=$(find_generation "${which[1]}")
+    source=${which[1]}
 else
-    set=$(dirname "$("$SCRIPTS/qemu.sh" "${which[@]}" --print)")
-    guarded "$SCRIPTS/source.sh" "${which[@]}" "$set/src"
-    generation=$(find_generation "$set/src")
+    guarded "$SCRIPTS/source.sh" "${which[@]}" "$source"
 fi
+generation=$(find_generation "$source")
 
 # usage: says_of PATCH KEY
 says_of() { sed -n "/^---\$/q; s/^$2: //p" "$1"; }
 
-# Those with the same base one after the other, and what needs a build of its own
-# at the end of them: less is compiled again.
-mapfile -t patches < <(for patch in "$PATCHES"/{mutants,wrong}/"$generation"/*.patch; do
-    [ -e "$patch" ] || continue
-    base=$(says_of "$patch" Base)
-    printf '%s\t%s\t%s\n' "${base:-stock}" \
-        "$(touched_files "$patch" | grep -c '\.h$' || :)" "$patch"
-done | sort | cut -f3)
-[ ${#patches[@]} -gt 0 ] || cannot "there is no mutant for $generation"
+# Those with the same base one after the other: less is compiled again.
+mapfile -t patches < <(for patch in "$PATCHES"/mutants/*.patch; do
+    [ ! -e "$patch" ] || printf '%s\t%s\n' "$(says_of "$patch" Base)" "$patch"
+done | sort | cut -f2)
+[ ${#patches[@]} -gt 0 ] || cannot "there is no mutant"
 
 chosen=()
 for patch in "${patches[@]}"; do
@@ -64,21 +56,25 @@ for patch in "${patches[@]}"; do
     if [ ${#only[@]} -eq 0 ] || [[ " ${only[*]} " == *" $name "* ]]; then chosen+=("$patch"); fi
 done
 [ ${#only[@]} -eq 0 ] || [ ${#chosen[@]} -eq ${#only[@]} ] ||
-    die "not all of these are mutants of $generation: ${only[*]}"
+    die "not all of these are mutants: ${only[*]}"
 
 work=$(mktemp -d "$BUILD/mutants.XXXXXX")
 at_end "$work"
 
-# usage: state_of BASE: what judge.sh calls a tree with that
+# usage: state_of PATCH: what its cases are compared with: a fix that is wrong says
+# what it should do ("Claims:"), another mutant breaks what its base does
 state_of() {
-    case $1 in
-    patched) echo kept ;;
-    '' | stock) echo lost ;;
-    [12]) echo early ;;
-    [34]) echo split ;;
-    [56]) echo once ;;
-    *) echo kept ;;
-    esac
+    local claims
+    claims=$(says_of "$1" Claims)
+    printf '%s\n' "${claims:-$(says_of "$1" Base)}"
+}
+
+# usage: fits PATCH: does it go on its base in this tree?
+fits() {
+    local all length
+    mapfile -t all < <(series_patches "$generation")
+    length=$(length_of_state "$generation" "$(says_of "$1" Base)")
+    (try_patches "$source" "$work/fits" "${all[@]:0:length}" "$1") 2>"$work/log"
 }
 
 # usage: mutate WORK UNIT PATCH OUT: OUT gets the programs of UNIT, a build folder of
@@ -100,83 +96,95 @@ mutate() {
     done
 }
 
-# usage: by_objects PATCH VARIANT: the answers of the cases, as unit.sh --table
-# prints them
-by_objects() {
-    local base name state
-    state=$(state_of "$2")
-    [[ $1 != */wrong/* ]] || state=early
-    if [ "$2" != "$ready" ]; then
-        guarded "$SCRIPTS/unit.sh" "${which[@]}" --variant "$2" --print >"$work/print" || return
+# usage: by_cases PATCH: the cases that are lost though the state that it is compared
+# with keeps them; one a line
+by_cases() {
+    local base name set
+    base=$(says_of "$1" Base)
+    if [ "$base" != "$ready" ]; then
+        guarded "$SCRIPTS/unit.sh" "${which[@]}" --variant "$base" --print >"$work/print" 2>"$work/log" ||
+            { cat "$work/log" >&2; return "$NOT_POSSIBLE"; }
         mapfile -t programs < <(cut -f1 "$work/print")
-        ready=$2
+        ready=$base
     fi
     rm -rf "$work/out"
     mkdir -p "$work/out"
-    base=$(dirname "$("$SCRIPTS/qemu.sh" "${which[@]}" --print)")
-    mutate "$base/work" "$base/unit" "$1" "$work/out" || return
+    set=$(dirname "$("$SCRIPTS/qemu.sh" "${which[@]}" --print)")
+    mutate "$set/work" "$set/unit" "$1" "$work/out" >"$work/log" 2>&1 ||
+        { tail -n 5 "$work/log" >&2; return "$NOT_POSSIBLE"; }
     for name in "${programs[@]}"; do
-        guarded "$ROOT/qtest/unit/judge.sh" --expect "$state" --table \
-            "$ROOT/qtest/unit/$name.c" "$work/out/$name" | sed "s/^/$name\t/" || :
-    done
+        guarded "$ROOT/qtest/unit/judge.sh" --tree "$set/work/src" --expect "$(state_of "$1")" --table \
+            "$ROOT/qtest/unit/$name.c" "$work/out/$name" || :
+    done >"$work/table"
+    [ -s "$work/table" ] || return "$NOT_POSSIBLE"
+    cut -f1 "$work/table" >>"$work/cases"
+    awk -F'\t' '$3 == "kept" && $2 != "kept" { print $1 }' "$work/table"
 }
 
-# usage: by_cases PATCH: the cases that are lost though its base keeps them, or, of a
-# wrong fix, though a right one would; one a line
-by_cases() {
-    local kind base state
-    kind=$(basename "$(dirname "$(dirname "$1")")")
-    base=$(says_of "$1" Base)
-    state=$(state_of "$base")
-    [ "$kind" != wrong ] || state=early
-    if touched_files "$1" | grep -q '\.h$'; then
-        # what is laid out anew must be compiled anew, all of it
-        ready=
-        guarded "$SCRIPTS/unit.sh" "${which[@]}" --variant "$kind/$(basename "$1" .patch)" --table \
-            --expect "$state" >"$work/table" 2>"$work/log" || :
-    else
-        by_objects "$1" "${base:-stock}" >"$work/table" 2>"$work/log" || :
-    fi
-    if [ ! -s "$work/table" ]; then
-        cat "$work/log" >&2
-        return "$NOT_POSSIBLE"
-    fi
-    cut -f2 "$work/table" >>"$work/cases"
-    awk -F'\t' '$4 == "kept" && $3 != "kept" { print $2 }' "$work/table"
+# usage: by_model ROW
+by_model() {
+    guarded "$SCRIPTS/models.sh" --only " $1 " >"$work/log" 2>&1 &&
+        grep -q '^[1-9][0-9]* verdicts, 0 not as expected' "$work/log"
+}
+
+# usage: by_calls NAME: does a round of the guest make more system calls than it may?
+by_calls() {
+    local status=0
+    guarded "$SCRIPTS/module.sh" && guarded "$SCRIPTS/bench.sh" "${which[@]}" --runs 6 --only calls \
+        --variants "stock mutants/$1" --out "$work/bench" >"$work/log" 2>&1 || status=$?
+    [ "$status" -lt 2 ] || cannot "$1: bench could not be run: $(tail -n 1 "$work/log")"
+    grep -q "calls  *mutants/$1 .*MISSED" "$work/log"
+}
+
+# usage: by_tools NAME TOOL STATE
+by_tools() {
+    guarded "$SCRIPTS/tools.sh" "${which[@]}" --variant "mutants/$1" --expect "$3" --only "tools/$2" >"$work/log" 2>&1 || :
+    grep -q "^not ok .*tools/$2: lost" "$work/log"
+}
+
+# usage: detected YES-OR-NO BY: sets $verdict, and counts
+detected() {
+    verdict="detected by $2"
+    [ "$1" = yes ] || { verdict="NOT DETECTED by $2"; bad=$((bad + 1)); }
 }
 
 ready=
 programs=()
 # A mutant may hang where only the whole program can be ended.
-export AIO_WAKEUP_LIMIT=10
+export AIO_WAKEUP_LIMIT=${AIO_WAKEUP_LIMIT:-10}
 bad=0
 for patch in "${chosen[@]}"; do
     name=$(basename "$patch" .patch)
     begin=$SECONDS
-    expected=$(says_of "$patch" Cases)
-    expected=${expected:-$(says_of "$patch" Expect)}
-    model=$(says_of "$patch" Model)
+    read -ra cases <<<"$(says_of "$patch" Cases)"
     verdict=
+    : >"$work/found"
     if [ "$(says_of "$patch" Host)" = win32 ]; then
         verdict="needs ./build.sh windows"
-        : >"$work/found"
-    elif [ -n "$model" ]; then
-        guarded "$SCRIPTS/models.sh" --only " $model " >"$work/models" 2>&1 || :
-        if grep -q '^[1-9][0-9]* verdicts, 0 not as expected' "$work/models"; then
-            verdict="detected by the model ($model)"
-        else
-            verdict="NOT DETECTED by the model"
-            bad=$((bad + 1))
-        fi
-        : >"$work/found"
+    elif ! fits "$patch"; then
+        verdict="does not fit this tree"
+    elif [ "${cases[0]:-}" = model ]; then
+        by_model "${cases[1]}" && found=yes || found=no
+        detected "$found" "the model (${cases[1]})"
+    elif [ "${cases[0]:-}" = calls ]; then
+        by_calls "$name" && found=yes || found=no
+        detected "$found" "the count of system calls"
+    elif [ "${cases[0]:-}" = tools ]; then
+        by_tools "$name" "${cases[1]}" "$(state_of "$patch")" && found=yes || found=no
+        detected "$found" "${cases[1]}"
     else
         by_cases "$patch" >"$work/found" || cannot "$name: the cases could not be run"
-        verdict=detected
-        for case in $expected; do
-            grep -qx "$case" "$work/found" || verdict="NOT DETECTED by $case"
-        done
-        [ -n "$expected" ] || [ -s "$work/found" ] || verdict="NOT DETECTED"
-        [ "$verdict" = detected ] || bad=$((bad + 1))
+        if [[ $(says_of "$patch" Expect) == equivalent* ]]; then
+            verdict=equivalent
+            [ ! -s "$work/found" ] || { verdict="NOT EQUIVALENT"; bad=$((bad + 1)); }
+        else
+            missed=
+            for case in "${cases[@]}"; do
+                grep -qx "$case" "$work/found" || missed+=" $case"
+            done
+            [ -z "$missed" ] && found=yes || found=no
+            detected "$found" "${missed:-cases}"
+        fi
     fi
     printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$(says_of "$patch" Base)" "$((SECONDS - begin))" \
         "$verdict" "$(paste -sd' ' "$work/found")" >>"$work/rows"

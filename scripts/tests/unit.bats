@@ -10,7 +10,7 @@ judge() { run "$top/qtest/unit/judge.sh" "$@"; }
 
 # usage: program <<TAP: a source file that names two cases, and what it prints
 program() {
-    printf '/*\n * Kept since early: one\n * Kept always: two three\n * Kept always (win32): four\n */\n' >cases.c
+    printf '/*\n * Kept since rule: one\n * Kept always: two three\n * Kept always (win32): four\n */\n' >cases.c
     { echo '#!/bin/sh'; echo "cat <<'END'"; cat; echo END; } >cases
     chmod +x cases
 }
@@ -26,7 +26,7 @@ END
     [ "${lines[0]}" = "ok 1 one: lost" ]
     [ "${lines[1]}" = "ok 2 two: kept" ]
     [ "${lines[2]}" = "ok 3 three # SKIP no such thing here" ]
-    judge --expect early cases.c ./cases
+    judge --expect rule cases.c ./cases
     [ "$status" -eq 1 ]
     [ "${lines[0]}" = "not ok 1 one: lost, must be kept" ]
 }
@@ -69,45 +69,17 @@ END
     quick_tree tree
     run "$top/qtest/unit/tree-state.sh" tree
     [ "$output" = stock ]
-    for pair in 1=early 2=early 3=split 4=split 5=once 6=once 7=whole; do
+    for pair in 1=rule 2=rule 3=requests 6=requests; do
         "$top/scripts/apply.sh" --tree tree --with patch --upto "${pair%=*}"
         run "$top/qtest/unit/tree-state.sh" tree
         [ "$output" = "${pair#*=}" ] || { echo "$pair: $output"; false; }
     done
 }
-
-@test "the tests that the series adds are those under qtest/unit" {
-    run "$top/scripts/in-tree.sh" --check
-    [ "$status" -eq 0 ]
-    [ -z "$output" ]
-}
-
-@test "a test in the tree that differs is found, and made again" {
-    cp -r "$top/patches" patches
-    export AIO_WAKEUP_PATCHES=$here/patches
-    sed -i 's/test_lost_bh_epoll/test_lost_epoll/' patches/7.2/0002-*.patch
-    run "$top/scripts/in-tree.sh" --check 7.2
-    [ "$status" -eq 1 ]
-    [[ $output == *"-+static void test_lost_epoll(void)"* ]]
-    "$top/scripts/in-tree.sh" --write 7.2
-    diff -r patches "$top/patches"
-}
-
-@test "in the tree: its own names only, nothing for the judge" {
-    run "$top/scripts/in-tree.sh" --print 10.0 park.c
-    [ "$status" -eq 0 ]
-    [[ $output == *"void bql_unlock(void)"* ]]
-    [[ $output != *API_* ]]
-    [[ $output != *qemu_mutex_unlock_iothread* ]]
-    [[ $output == *'#include "aio-park.h"'* ]]
-    run "$top/scripts/in-tree.sh" --print 5.2 lost-bh.c
-    [[ $output != *"Kept since"* ]]
-    run "$top/scripts/in-tree.sh" --print 5.2 nonsense.c
-    [ "$status" -eq 2 ]
+    done
 }
 
 @test "unit, mutants, meson: words they do not know" {
-    for words in "unit --nonsense" "unit --suite" "mutants --nonsense" "in-tree" "in-tree --nonsense" \
+    for words in "unit --nonsense" "unit --suite" "mutants --nonsense" \
         "tests-table --nonsense" "unit-repeat --runs none" "meson" "meson new"; do
         # shellcheck disable=SC2086
         run "$top/scripts/${words%% *}.sh" ${words#"${words%% *}"}
@@ -116,15 +88,34 @@ END
     done
 }
 
-@test "mutants: each says what must detect it, and that is a case or a model" {
+@test "mutants: each says what becomes of it, and what must notice" {
     cases=$(sed -nE 's/^ \* Kept [^:]*: //p' "$top"/qtest/unit/*.c | tr ' ' '\n')
-    for patch in "$top"/patches/mutants/*/*.patch; do
-        run sed -nE '/^---$/q; s/^(Expect|Model): //p' "$patch"
-        [ -n "$output" ] || { echo "$patch"; false; }
-        ! grep -q '^Model: ' "$patch" || continue
-        for case in $output; do
-            grep -qx "$case" <<<"$cases" || { echo "$patch: $case"; false; }
-        done
+    of() { sed -n "/^---\$/q; s/^$1: //p" "$patch"; }
+    for patch in "$top"/patches/mutants/*.patch; do
+        echo "$patch"
+        grep -qE '^(stock|rule|requests)$' <<<"$(of Base)"
+        # "equivalent" says why, the others say what shows it
+        if grep -qE '^equivalent, because .+' <<<"$(of Expect)"; then
+            [ -z "$(of Cases)" ]
+            continue
+        fi
+        grep -qE '^(lost|spin|cost)$' <<<"$(of Expect)"
+        run of Cases
+        [ -n "$output" ]
+        [[ $output != model\ * && $output != verdict* ]] || continue
+        for case in $output; do grep -qx "$case" <<<"$cases"; done
+    done
+}
+
+@test "mutants: each applies without fuzz to its base" {
+    quick_tree tree
+    for patch in "$top"/patches/mutants/*.patch; do
+        echo "$patch"
+        cp -a tree mutant
+        base=$(sed -n '/^---$/q; s/^Base: //p' "$patch")
+        [ "$base" = stock ] || "$top/scripts/apply.sh" --tree mutant --with patch --upto "$base"
+        patch -p1 -F0 -f -s -d mutant -i "$patch"
+        rm -rf mutant
     done
 }
 
