@@ -219,6 +219,21 @@ unit_on() {
     tap "$name" "$log/unit-$1-$2.tap" "$SCRIPTS/unit.sh" --suite "$1" --variant "$2"
 }
 
+# The test that the series adds fails where the series is not.
+own_test_on_stock() {
+    local work program case
+    if ! work=$(guarded "$SCRIPTS/qemu.sh" --variant patched --work tests/unit/test-aio-wakeup) ||
+        ! cp "$work/src/tests/unit/test-aio-wakeup.c" "$log/" ||
+        ! program=$(guarded "$SCRIPTS/qemu.sh" --program "$log/test-aio-wakeup.c" tests/unit/test-aio); then
+        result skip "test-aio-wakeup on stock" "it could not be built"
+        return
+    fi
+    for case in bh timer request; do
+        expect 134 "test-aio-wakeup on stock: $case aborts" "$log/own-test-$case" \
+            "$program/test-aio-wakeup" -p "/aio-wakeup/$case"
+    done
+}
+
 # The tree's own unit tests find none of the bug, so they must pass alike.  Ours
 # lose where the tree does; those that the series adds are the same ones.
 suite_unit() {
@@ -233,6 +248,7 @@ suite_unit() {
         done
         unit_on "$own" "$variant"
     done
+    own_test_on_stock
     tap "a new case, from the template" "$log/template.tap" env \
         AIO_WAKEUP_TREE="$(dirname "$built")/work" bats --tap "$ROOT/qtest/unit/template.bats"
     for release in bullseye trixie; do
