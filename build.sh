@@ -13,13 +13,13 @@
 #   ./build.sh verdict [BIN]  is this QEMU affected?  (no QEMU source, no root)
 #   ./build.sh diagnose PID   is this hung QEMU that hang?  --wake frees it
 #   ./build.sh watch CMD...   run a test suite; report each QEMU in it that hangs so
-#   ./build.sh apply --tree DIR [--upto N | --with-tests] [--dry-run] [--reverse]
+#   ./build.sh apply --tree DIR [--upto STATE | --with-tests] [--dry-run] [--reverse]
 #                             put the series on a QEMU tree, or take it off
 #   ./build.sh libguestfs     the original hang: libguestfs, UEFI variables in flash
 #   ./build.sh soak [BIN...]  many such boots, resumable, on many hosts
 #   ./build.sh refresh [--tree DIR]
 #                             rebase a series on a newer source of its generation
-#   ./build.sh bench          what the series costs, stock against its prefixes
+#   ./build.sh bench          what the series costs, stock against the states of a tree
 #   ./build.sh compare-unit, compare-iotests, tsan
 #                             QEMU's own tests, stock against patched
 #   ./build.sh windows        the same on Windows: cross-built, the cases under Wine

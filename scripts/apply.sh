@@ -3,11 +3,12 @@
 #
 # Puts the fix series on a QEMU tree, or takes it off: all of it or nothing.
 #
-# usage: apply.sh --tree DIR [--upto N | --with-tests] [--dry-run] [--reverse]
+# usage: apply.sh --tree DIR [--upto STATE | --with-tests] [--dry-run] [--reverse]
 #
 #   --tree DIR   the QEMU tree that is changed
-#   --upto N     so that the tree has the first N patches; with --reverse, so
-#                that N stay
+#   --upto STATE so that the tree is that: rule or requests, see ./build.sh
+#                generations; or a number of patches.  With --reverse, so that
+#                this stays
 #   --with-tests also the qtest and the iotest that boot a guest, as the last
 #                patches (see with-tests.sh); --reverse takes them off, too
 #   --dry-run    only say what would be done
@@ -202,7 +203,6 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -n "$tree" ] || die "which tree? --tree DIR"
-[[ -z $upto || $upto =~ ^[0-9]+$ ]] || die "--upto takes a number of patches, not '$upto'"
 [[ $with_tests = no || -z $upto ]] || die "--with-tests comes after the whole series, so --upto cannot be given as well"
 must_be_qemu "$tree"
 tree=$(cd "$tree" && pwd -P)
@@ -224,6 +224,7 @@ patch) ;;
 esac
 
 generation=$(find_generation "$tree")
+[ -z "$upto" ] || upto=$(length_of_state "$generation" "$upto")
 mkdir -p "$BUILD"
 work=$(mktemp -d "$BUILD/apply.XXXXXX")
 at_end "$work"

@@ -239,6 +239,7 @@ own_test_on_stock() {
 suite_unit() {
     local own release variant test tests
     own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    own_test_on_stock
     for variant in patched stock; do
         tests=(test-aio test-aio-multithread test-thread-pool)
         [ "$variant" = stock ] || tests+=(test-aio-wakeup)
@@ -248,7 +249,6 @@ suite_unit() {
         done
         unit_on "$own" "$variant"
     done
-    own_test_on_stock
     tap "a new case, from the template" "$log/template.tap" env \
         AIO_WAKEUP_TREE="$(dirname "$built")/work" bats --tap "$ROOT/qtest/unit/template.bats"
     for release in bullseye trixie; do

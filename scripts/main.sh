@@ -42,7 +42,7 @@ if [ ${#source_options[@]} -gt 0 ]; then
     [ "$have" -lt "$length" ] ||
         die "$tree has the whole series already; judge a build of it: ./build.sh verdict BINARY"
     [ "$have" -eq 0 ] ||
-        say "$tree has patches 1 to $have of $length already; 'stock' is the tree as it is, 'patched' has the rest too"
+        say "$tree has $have of the $length patches already; 'stock' is the tree as it is, 'patched' has the rest too"
 fi
 
 take_build_folder
@@ -86,7 +86,7 @@ table() {
         [ -e "$results/$name.json" ] || continue
         jq -r --arg name "$name" '
             def sleep: if . == null or . == 0 then "-"
-                       elif . < 0 then "for ever"
+                       elif . < 0 then "forever"
                        else "\(. / 1000 | floor) s" end;
             .version as $version
             | if (.scenarios | length) == 0

@@ -129,15 +129,20 @@ by_model() {
 
 # usage: by_calls NAME: does a round of the guest make more system calls than it may?
 by_calls() {
-    local status=0
-    guarded "$SCRIPTS/module.sh" && guarded "$SCRIPTS/bench.sh" "${which[@]}" --runs 6 --only calls \
-        --variants "stock mutants/$1" --out "$work/bench" >"$work/log" 2>&1 || status=$?
+    local status=0 variant
+    for variant in stock "mutants/$1"; do
+        guarded "$SCRIPTS/qemu.sh" "${which[@]}" --variant "$variant" >"$work/log" 2>&1 || return
+    done
+    ready=
+    guarded "$SCRIPTS/bench.sh" --builds "$(dirname "$("$SCRIPTS/qemu.sh" "${which[@]}" --print)")" \
+        --runs 6 --only calls --variants "stock mutants/$1" --out "$work/bench" >"$work/log" 2>&1 || status=$?
     [ "$status" -lt 2 ] || cannot "$1: bench could not be run: $(tail -n 1 "$work/log")"
     grep -q "calls  *mutants/$1 .*MISSED" "$work/log"
 }
 
 # usage: by_tools NAME TOOL STATE
 by_tools() {
+    ready=
     guarded "$SCRIPTS/tools.sh" "${which[@]}" --variant "mutants/$1" --expect "$3" --only "tools/$2" >"$work/log" 2>&1 || :
     grep -q "^not ok .*tools/$2: lost" "$work/log"
 }

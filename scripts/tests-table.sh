@@ -1,13 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The table of docs/tests.md: every unit case on every tree, stock and with each
-# prefix of its series that changes code.
+# The table of docs/tests.md: every unit case on every tree, in each state of it.
 #
 # usage: tests-table.sh [--suite NAME]... [--variant NAME]... [--write]
 #
 #   --suite NAME     a Debian release; default: bullseye bookworm trixie
-#   --variant NAME   default: stock 1 3 5 patched
+#   --variant NAME   default: stock rule requests
 #   --write          put it into docs/tests.md instead of printing it; the part of
 #                    a release that is not run stays
 #   --page FILE      into this page instead
@@ -32,7 +31,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ ${#suites[@]} -gt 0 ] || suites=(bullseye bookworm trixie)
-[ ${#variants[@]} -gt 0 ] || variants=(stock 1 3 5 patched)
+[ ${#variants[@]} -gt 0 ] || variants=(stock rule requests)
 take_build_folder
 work=$(mktemp -d "$BUILD/table.XXXXXX")
 at_end "$work"

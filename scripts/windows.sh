@@ -9,15 +9,15 @@
 #   --tree DIR       a QEMU tree (a copy is built, DIR is only read)
 #   --suite NAME     this Debian release's package; the default is the machine's
 #                    own release
-#   --variant NAME   stock, patched, a number: with so many patches, wrong/NAME or
-#                    mutants/NAME; default: stock and patched
+#   --variant NAME   stock, rule, requests, patched or mutants/NAME; default: stock
+#                    and patched
 #   --only PROGRAM   only this program: of the tree's (test-aio), of those under
 #                    qtest/unit (win32-sockets), or qemu-system-x86_64; may be
 #                    given more than once
 #   --runs N         run each program of ours so often (default 1)
 #   --rounds N       of the guest (default 200); a lost one takes 5 s
 #   --mutants        instead: each bug of patches/mutants whose header says "Host:
-#                    win32"; the cases that it names under "Expect:" must lose
+#                    win32"; the cases that it names under "Cases:" must lose
 #
 # Installs the cross compiler and Wine (as root), builds glib and what else QEMU
 # needs from Debian's sources, then QEMU and the cases, and prints a table: what
@@ -333,7 +333,7 @@ try_variant() {
 # usage: try_mutant PATCH: what must detect it
 try_mutant() {
     local lost cases
-    lost=$(says_of "$1" Expect)
+    lost=$(says_of "$1" Cases)
     mapfile -t cases < <(programs "$lost")
     [ -n "$lost" ] || die "$1 does not say what must detect it"
     [ ${#cases[@]} -gt 0 ] || die "there is no case $lost, which must detect $1"
@@ -352,7 +352,7 @@ if [ "$mutants" = yes ]; then
         tree=$(dirname "$("$SCRIPTS/qemu.sh" "${which[@]}" --print)")/src
         guarded "$SCRIPTS/source.sh" "${which[@]}" "$tree"
     fi
-    mapfile -t patches < <(grep -lx 'Host: win32' "$PATCHES/mutants/$(find_generation "$tree")"/*.patch)
+    mapfile -t patches < <(grep -lx 'Host: win32' "$PATCHES"/mutants/*.patch)
     [ ${#patches[@]} -gt 0 ] || cannot "there is no bug of Windows' own for this generation"
     # those with the same base one after the other: less is compiled again
     mapfile -t patches < <(for patch in "${patches[@]}"; do

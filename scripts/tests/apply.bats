@@ -129,6 +129,24 @@ count() { series_names "$here/tree" | wc -l; }
     [[ $output == *"nothing to take off"* ]]
 }
 
+@test "up to a state, and one that there is not" {
+    quick_tree tree
+    cp -a tree before
+    for state in rule requests; do
+        apply --upto $state
+        [ "$status" -eq 0 ]
+        run "$top/qtest/unit/tree-state.sh" tree
+        [ "$output" = $state ]
+    done
+    apply --reverse --upto stock
+    [ "$status" -eq 0 ]
+    same
+    apply --upto nonsense
+    [ "$status" -eq 2 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == *"no state 'nonsense'; it has: stock rule requests patched"* ]]
+}
+
 @test "more patches than there are" {
     quick_tree tree
     apply --upto 99

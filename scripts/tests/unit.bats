@@ -75,8 +75,6 @@ END
         [ "$output" = "${pair#*=}" ] || { echo "$pair: $output"; false; }
     done
 }
-    done
-}
 
 @test "unit, mutants, meson: words they do not know" {
     for words in "unit --nonsense" "unit --suite" "mutants --nonsense" \
