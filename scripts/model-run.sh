@@ -10,8 +10,6 @@
 #   holds        no violation, and the search was complete
 #   lost         a BH, a re-arm, a socket or a waiter is left behind
 #   spins        a cycle: an event that nobody clears
-#   twice        an event notifier is written although it is readable
-#   blocked      a notifier that does not go on silences the others
 #   unlocked     a precondition is violated (notify_me without its lock)
 #   unarmed      io_uring: the main loop sleeps, and what is queued is not submitted
 #   unfinished   out of time, memory or depth
@@ -38,7 +36,7 @@ if [ "$(basename "$file")" = aio_wakeup.promela ]; then
 fi
 compile=(-DSAFETY) check=(-E)
 case $property in
-bh | rearm | sockets | cost | held | armed) define+=("-D${property^^}") ;;
+bh | rearm | sockets | armed) define+=("-D${property^^}") ;;
 weak | all) ;;
 livelock) compile=(-DNP) check+=(-l) ;;
 livelock-fair) compile=(-DNP -DNFAIR=3) check+=(-l -f) ;;
@@ -50,7 +48,7 @@ for word in $world; do define+=("-D$word"); done
 # what runs for seconds is worth optimising, the rest is compiled longer than run
 optimise=-O0
 case "$property $variant $world" in
-all* | *BUG1* | rearm* | *p[23]*OPS* | *WAITERS* | *SOCKET* | *"ARM ONCE"* | *KICK*) optimise=-O1 ;;
+all* | *BUG1* | rearm* | *WAITERS* | *SOCKET* | *KICK*) optimise=-O1 ;;
 esac
 found=broken states=- begin=$(date +%s.%N)
 if spin -a "${define[@]}" "$file" >spin.log 2>&1 &&
@@ -66,8 +64,6 @@ if spin -a "${define[@]}" "$file" >spin.log 2>&1 &&
         case $(grep -m1 'assertion violated' pan.log) in
         *bql* | *'me>='* | *'me<='*) found=unlocked ;;
         *sqe*) found=unarmed ;;
-        *event*) found=twice ;;
-        *told*) found=blocked ;;
         *) found=lost ;;
         esac
     elif grep -q 'errors: 0' pan.log &&

@@ -7,7 +7,7 @@
 #   scripts/model-trail.sh [--svg FILE] [--steps FILE] VARIANT PROPERTY [WORLD...]
 #
 #   scripts/model-trail.sh 2020 bh
-#   scripts/model-trail.sh p1 rearm TIMER=2 REMOTE
+#   scripts/model-trail.sh 2015-early rearm TIMER=2 REMOTE
 #
 # The words are those of docs/aio_wakeup.promela; how a step is called is in the
 # table at its end.  Steps that touch nothing shared are left out.

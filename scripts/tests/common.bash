@@ -27,7 +27,7 @@ quick_tree() {
     mkdir -p "$1"
     to=$(cd "$1" && pwd)
     (cd "$source" && cp -a --parents VERSION configure meson.build qemu-options.hx util include/block \
-        include/qemu tests/unit docs "$to/")
+        include/qemu tests/unit docs storage-daemon "$to/")
     [ "${2:-}" != debian ] || (cd "$source" && cp -a --parents debian .pc "$to/")
 }
 

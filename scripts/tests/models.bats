@@ -69,15 +69,17 @@ needs_spin() {
     [ "${#lines[@]}" -eq 1 ]
 }
 
-@test "drift: the tree, each prefix of the series, and a clear that was moved" {
-    local patch
+@test "drift: the tree, each state of it, and a clear that was moved" {
     quick_tree tree
     cp -a tree moved
     cp -a tree early
-    run "$top/scripts/model-drift.sh" tree
-    echo "$output"
-    [ "$status" -eq 0 ]
-    [[ $output == *"variant 2020:"* ]]
+    for state in stock rule requests; do
+        [ $state = stock ] || "$top/scripts/apply.sh" --tree tree --with patch --upto $state
+        run "$top/scripts/model-drift.sh" tree
+        echo "$output"
+        [ "$status" -eq 0 ]
+        [[ $output == *"variant 2020:"* ]]
+    done
 
     # the accept goes behind the BHs
     awk '/^    aio_notify_accept\(ctx\);$/ { next }
@@ -94,96 +96,46 @@ needs_spin() {
     run "$top/scripts/model-drift.sh" early
     [ "$status" -eq 1 ]
     [[ $output == *"no step of the model names this"* ]]
-
-    while read -r patch; do
-        patch -d tree -p1 -s -f <"$top/patches/7.2/$patch"
-        run "$top/scripts/model-drift.sh" tree
-        echo "$patch: $output"
-        [ "$status" -eq 0 ]
-    done < <(grep -v '^#' "$top/patches/7.2/series")
-    [[ $output == *"variant p3:"* ]]
-
-    # the clear of aio_poll() goes behind the BHs; and that of aio_ctx_dispatch()
-    # behind the reset of its flag
-    cp -a tree/util late
-    awk '/^    aio_clear_notifier\(ctx\);$/ { next }
-         { print }
-         /^    progress \|= aio_bh_poll\(ctx\);$/ { print "    aio_clear_notifier(ctx);" }' \
-        late/aio-posix.c >tree/util/aio-posix.c
-    ! cmp -s late/aio-posix.c tree/util/aio-posix.c
-    run "$top/scripts/model-drift.sh" tree
-    [ "$status" -eq 1 ]
-    cp late/aio-posix.c tree/util/
-    awk '/^        event_notifier_test_and_clear\(&ctx->source_notifier\);$/ { held = $0; next }
-         { print }
-         /&ctx->source_notifier_set, false\)/ { print held }' late/async.c >tree/util/async.c
-    ! cmp -s late/async.c tree/util/async.c
-    run "$top/scripts/model-drift.sh" tree
-    [ "$status" -eq 1 ]
 }
 
-@test "mutants: the table names mutants that there are, and is needed" {
+# usage: checks MODEL FLAG...: spin and its checker, as the model's header has it
+checks() {
+    spin -a "${@:2}" "$1" >/dev/null && gcc -O2 pan.c && ./a.out -a -f >out
+}
+
+@test "the model in QEMU's tree, with what the series adds: its command lines" {
     needs_spin
-    mkdir docs
-    cp -a "$top/scripts" scripts
-    cp "$top"/docs/*.promela docs/
-    scripts/model-mutants.sh --list >list
-    cut -d' ' -f1,3 list | sort -u >have
-    sed -n 's/^ \* survivor: \([^ ]* [^ ]*\) .*/\1/p' docs/aio_wakeup.promela | sort >known
-    [ -s known ]
-    [ -z "$(uniq -d known)" ]
-    [ -z "$(comm -13 have known)" ]
-
-    # one that is found and one that survives; the table without the second
-    run --separate-stderr scripts/model-mutants.sh --only '^drop [0-9]+ (W4|W5)$' --results found
-    echo "$output"
-    [ "$status" -eq 0 ]
-    [[ $output == *"W4: found by"*"W5: survives: notified is not read"* ]]
-    sed -i '/ survivor: drop W5 /d' docs/aio_wakeup.promela
-    run --separate-stderr scripts/model-mutants.sh --only '^drop [0-9]+ (W4|W5)$' --results found
-    [ "$status" -eq 1 ]
-    [[ $output == *"W5: SURVIVES"* ]]
-    # what is found and stands in the table, and one that has not been run
-    sed -i 's/^ \* survivor: drop D2 / * survivor: drop W4 a mistake\n&/' docs/aio_wakeup.promela
-    run --separate-stderr scripts/model-mutants.sh --only '^drop [0-9]+ W4$' --results found
-    [ "$status" -eq 1 ]
-    [[ $output == *"but the table says that it survives"* ]]
-}
-
-@test "in-tree models: what the patches add is what the script makes of docs" {
-    run "$top/scripts/in-tree-models.sh" --check
-    echo "$output"
-    [ "$status" -eq 0 ]
-}
-
-@test "in-tree models: a patch that adds another model is found, and can be written" {
-    cp "$top"/patches/7.2/0007-*.patch was.patch
-    sed 's/^+    bool ready, revents;/+    bool ready, events;/' was.patch >now.patch
-    ! cmp -s was.patch now.patch
-    run "$top/scripts/in-tree-models.sh" --check now.patch
-    [ "$status" -eq 1 ]
-    # one line more, as the diffstat has it
-    sed -i '/^+byte notify_me;$/a +byte another;' now.patch
-    "$top/scripts/in-tree-models.sh" --write now.patch
-    cmp was.patch now.patch
-    [ "$(ls)" = "$(printf '%s\n' now.patch was.patch)" ]
-}
-
-@test "in-tree models: nothing of this repository is left in them" {
-    for model in aio_notify_bug aio_notify_waiters; do
-        "$top/scripts/in-tree-models.sh" --print $model.promela >$model.promela
-        [ -s $model.promela ]
-        ! grep -E 'expect|scripts/|aio_wakeup|repository' $model.promela
-    done
-}
-
-@test "in-tree models: bad words" {
-    for words in --nonsense "" "--print" "--print no-such.promela" "--check no-such.patch" --write; do
+    quick_tree tree
+    "$top/scripts/apply.sh" --tree tree --with patch
+    model=tree/docs/spin/aio_notify_bug.promela
+    checks $model -DBUG
+    grep -q 'acceptance cycle (at' out
+    checks $model -DBUG -DCHECK_REQ
+    grep -q 'acceptance cycle (at' out
+    for flags in "-DBUG -DGIVE_BACK -DCHECK_REQ" "" -DCHECK_REQ; do
         # shellcheck disable=SC2086
-        run "$top/scripts/in-tree-models.sh" $words
-        [ "$status" -eq 2 ]
-        [ "${#lines[@]}" -eq 1 ]
+        checks $model $flags
+        grep -q 'errors: 0' out
     done
+    # the give-back is what does it
+    sed 's/^#define GIVE_BACK_WAKEUP  wakeup = 1/#define GIVE_BACK_WAKEUP  skip/' $model >mutant.promela
+    ! cmp -s $model mutant.promela
+    checks mutant.promela -DBUG -DGIVE_BACK -DCHECK_REQ
+    grep -q 'acceptance cycle (at' out
+}
+
+@test "the model that the series of 2015 add is that of docs, but for this repository's words" {
+    count=0
+    for patch in "$top"/patches/2.[34]*/*.patch; do
+        grep -q '^+++ b/docs/aio_notify_bug.promela' "$patch" || continue
+        mkdir -p added/docs
+        # the whole file is new
+        sed -n '/^+++ b\/docs\/aio_notify_bug/,/^diff \|^-- $/p' "$patch" | grep '^+' | sed '1d; s/^+//' >added/model
+        sed '/^ \* In this repository only:$/,/^ \*\/$/{/^ \*\/$/!d}' "$top/docs/aio_notify_bug.promela" |
+            sed ':more;N;$!bmore;s/\n \*\n \*\/\n/\n *\/\n/' | diff added/model -
+        count=$((count + 1))
+    done
+    [ "$count" -ge 1 ]
 }
 
 @test "trail: the picture in docs is the one that the model makes" {
@@ -194,7 +146,7 @@ needs_spin() {
 
 @test "trail: a variant that is right has none" {
     needs_spin
-    run "$top/scripts/model-trail.sh" p1 bh
+    run "$top/scripts/model-trail.sh" 2015-early bh
     [ "$status" -eq 1 ]
     [ "${#lines[@]}" -eq 1 ]
 }

@@ -100,7 +100,7 @@ END
         grep -qE '^(lost|spin|cost)$' <<<"$(of Expect)"
         run of Cases
         [ -n "$output" ]
-        [[ $output != model\ * && $output != verdict* ]] || continue
+        [[ ! $output =~ ^(model|tools)\ .|^calls$ ]] || continue
         for case in $output; do grep -qx "$case" <<<"$cases"; done
     done
 }
