@@ -31,7 +31,7 @@ count() { series_names "$here/tree" | wc -l; }
 
 @test "a tree of an unknown generation: what it lacks is named" {
     quick_tree tree
-    sed -i 's/aio_notify/other_notify/g; s/aio_context/other_context/g' tree/util/*.c tree/include/block/aio.h
+    sed -i 's/aio_notify/other_notify/g; s/ctx->notified/ctx->other/g' tree/util/*.c tree/include/block/aio.h
     cp -a tree before
     apply
     [ "$status" -eq 2 ]
@@ -191,12 +191,12 @@ count() { series_names "$here/tree" | wc -l; }
     quick_tree tree
     cp -a tree whole
     run "$top/scripts/apply.sh" --tree whole --upto 1
-    cp whole/util/aio-posix.c tree/util/
+    cp whole/util/aio-win32.c tree/util/
     cp -a tree before
     apply
     [ "$status" -eq 2 ]
     [ "${#lines[@]}" -eq 1 ]
-    [[ $output == *"in part"*"aio-posix.c"* ]]
+    [[ $output == *"in part"*"aio-win32.c"* ]]
     same
 }
 

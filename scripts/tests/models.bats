@@ -108,10 +108,8 @@ checks() {
     quick_tree tree
     "$top/scripts/apply.sh" --tree tree --with patch
     model=tree/docs/spin/aio_notify_bug.promela
-    checks $model -DBUG
-    grep -q 'acceptance cycle (at' out
     checks $model -DBUG -DCHECK_REQ
-    grep -q 'acceptance cycle (at' out
+    grep -q 'errors: [1-9]' out
     for flags in "-DBUG -DGIVE_BACK -DCHECK_REQ" "" -DCHECK_REQ; do
         # shellcheck disable=SC2086
         checks $model $flags
@@ -121,7 +119,7 @@ checks() {
     sed 's/^#define GIVE_BACK_WAKEUP  wakeup = 1/#define GIVE_BACK_WAKEUP  skip/' $model >mutant.promela
     ! cmp -s $model mutant.promela
     checks mutant.promela -DBUG -DGIVE_BACK -DCHECK_REQ
-    grep -q 'acceptance cycle (at' out
+    grep -q 'errors: [1-9]' out
 }
 
 @test "the model that the series of 2015 add is that of docs, but for this repository's words" {
