@@ -237,7 +237,8 @@ arch=x86_64
 extra=
 case $variant in
 mutants/?*) extra=$variant ;;
-'' | 0 | *[!a-z0-9]*) die "--variant is stock, patched, a state (rule, requests), a number from 1, or mutants/NAME, not '$variant'" ;;
+stock | rule | requests | patched) ;;
+'' | 0 | *[!0-9]*) die "--variant is stock, patched, a state (rule, requests), a number from 1, or mutants/NAME, not '$variant'" ;;
 esac
 
 if [ -n "$tree" ]; then
