@@ -6,8 +6,7 @@
 # usage: apply.sh --tree DIR [--upto STATE | --with-tests] [--dry-run] [--reverse]
 #
 #   --tree DIR   the QEMU tree that is changed
-#   --upto STATE so that the tree is that: rule or requests, see ./build.sh
-#                generations; or a number of patches.  With --reverse, so that
+#   --upto STATE so that the tree is that: rule, awake or requests; or a number of patches.  With --reverse, so that
 #                this stays
 #   --with-tests also the qtest and the iotest that boot a guest, as the last
 #                patches (see with-tests.sh); --reverse takes them off, too

@@ -17,7 +17,7 @@
 #                      on another.  What else decides is which two threads happen to
 #                      share one, which makes runs differ by a factor of two
 #   --seconds S        in the part poll: so long for each kind in a run (default 0.2)
-#   --variants LIST    default: "stock again rule requests patched"; "again" is stock
+#   --variants LIST    default: "stock again rule awake requests"; "again" is stock
 #                      once more: what differs there is not the series' doing
 #   --table FILE       only print the table of a runs.csv that is there
 #   --out DIR          where the results go; default: below the build folder
@@ -361,7 +361,7 @@ tree=()
 builds=
 runs=11
 parts=()
-read -ra variants <<<"stock again rule requests patched"
+read -ra variants <<<"stock again rule awake requests"
 out=
 table=
 pin=no

@@ -9,7 +9,7 @@
 #   --suite NAME     of this Debian release's package; the default is the
 #                    machine's own release
 #   --variant NAME   stock (default), patched (with the whole series), a state of
-#                    it (generation.conf: rule, requests), a number: with so many
+#                    it (generation.conf: rule, awake, requests), a number: with so many
 #                    patches of it, or mutants/NAME: with that one patch, which is
 #                    kept for tests, on the state that its header names ("Base:")
 #   --program FILE   also this C program, built as the tree's own unit test test-aio
@@ -237,8 +237,10 @@ arch=x86_64
 extra=
 case $variant in
 mutants/?*) extra=$variant ;;
-stock | rule | requests | patched) ;;
-'' | 0 | *[!0-9]*) die "--variant is stock, patched, a state (rule, requests), a number from 1, or mutants/NAME, not '$variant'" ;;
+stock | patched) ;;
+'' | 0 | *[!0-9]*)
+    grep -qs "^state = $variant | " "$PATCHES"/*/generation.conf || die "--variant is stock, patched, a state (rule, awake, requests), a number from 1, or mutants/NAME, not '$variant'"
+    ;;
 esac
 
 if [ -n "$tree" ]; then

@@ -9,7 +9,7 @@
 #   --tree DIR      a QEMU tree (a copy is built, DIR is only read)
 #   --suite NAME    this Debian release's package; the default is the machine's
 #                   own release
-#   --variant NAME  stock (default), rule, requests, patched, mutants/NAME:
+#   --variant NAME  stock (default), rule, awake, requests, patched, mutants/NAME:
 #                   see qemu.sh
 #   --arch ARCH     x86_64 (default) or aarch64
 #   --binary FILE   run this qemu-system-x86_64 or -aarch64 instead of the one

@@ -6,7 +6,7 @@
 # usage: tests-table.sh [--suite NAME]... [--variant NAME]... [--write]
 #
 #   --suite NAME     a Debian release; default: bullseye bookworm trixie
-#   --variant NAME   default: stock rule requests
+#   --variant NAME   default: stock rule awake requests
 #   --write          put it into docs/tests.md instead of printing it; the part of
 #                    a release that is not run stays
 #   --page FILE      into this page instead
@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ ${#suites[@]} -gt 0 ] || suites=(bullseye bookworm trixie)
-[ ${#variants[@]} -gt 0 ] || variants=(stock rule requests)
+[ ${#variants[@]} -gt 0 ] || variants=(stock rule awake requests)
 take_build_folder
 work=$(mktemp -d "$BUILD/table.XXXXXX")
 at_end "$work"

@@ -9,7 +9,7 @@
 #   --tree DIR       a QEMU tree (a copy is built, DIR is only read)
 #   --suite NAME     this Debian release's package; the default is the machine's
 #                    own release
-#   --variant NAME   stock (default), rule, requests, patched, mutants/NAME:
+#   --variant NAME   stock (default), rule, awake, requests, patched, mutants/NAME:
 #                    see qemu.sh
 #   --only PROGRAM   of the programs under qtest/unit only this one
 #   --expect WORD    instead of what the tree's content says: see judge.sh

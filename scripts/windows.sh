@@ -9,8 +9,8 @@
 #   --tree DIR       a QEMU tree (a copy is built, DIR is only read)
 #   --suite NAME     this Debian release's package; the default is the machine's
 #                    own release
-#   --variant NAME   stock, rule, requests, patched or mutants/NAME; default: stock
-#                    and patched
+#   --variant NAME   stock, rule, awake, requests, patched or mutants/NAME;
+#                    default: stock and patched
 #   --only PROGRAM   only this program: of the tree's (test-aio), of those under
 #                    qtest/unit (win32-sockets), or qemu-system-x86_64; may be
 #                    given more than once

@@ -132,7 +132,7 @@ count() { series_names "$here/tree" | wc -l; }
 @test "up to a state, and one that there is not" {
     quick_tree tree
     cp -a tree before
-    for state in rule requests; do
+    for state in rule awake requests; do
         apply --upto $state
         [ "$status" -eq 0 ]
         run "$top/qtest/unit/tree-state.sh" tree
@@ -144,7 +144,7 @@ count() { series_names "$here/tree" | wc -l; }
     apply --upto nonsense
     [ "$status" -eq 2 ]
     [ "${#lines[@]}" -eq 1 ]
-    [[ $output == *"no state 'nonsense'; it has: stock rule requests patched"* ]]
+    [[ $output == *"no state 'nonsense'; it has: stock rule awake requests patched"* ]]
 }
 
 @test "more patches than there are" {

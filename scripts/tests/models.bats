@@ -73,7 +73,7 @@ needs_spin() {
     quick_tree tree
     cp -a tree moved
     cp -a tree early
-    for state in stock rule requests; do
+    for state in stock rule awake requests; do
         [ $state = stock ] || "$top/scripts/apply.sh" --tree tree --with patch --upto $state
         run "$top/scripts/model-drift.sh" tree
         echo "$output"

@@ -69,7 +69,7 @@ END
     quick_tree tree
     run "$top/qtest/unit/tree-state.sh" tree
     [ "$output" = stock ]
-    for pair in 1=rule 2=rule 3=requests 6=requests; do
+    for pair in 1=rule 2=rule 3=awake 4=requests 7=requests; do
         "$top/scripts/apply.sh" --tree tree --with patch --upto "${pair%=*}"
         run "$top/qtest/unit/tree-state.sh" tree
         [ "$output" = "${pair#*=}" ] || { echo "$pair: $output"; false; }
@@ -91,7 +91,7 @@ END
     of() { sed -n "/^---\$/q; s/^$1: //p" "$patch"; }
     for patch in "$top"/patches/mutants/*.patch; do
         echo "$patch"
-        grep -qE '^(stock|rule|requests)$' <<<"$(of Base)"
+        grep -qE '^(stock|rule|awake|requests)$' <<<"$(of Base)"
         # "equivalent" says why, the others say what shows it
         if grep -qE '^equivalent, because .+' <<<"$(of Expect)"; then
             [ -z "$(of Cases)" ]
