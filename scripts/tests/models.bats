@@ -69,17 +69,23 @@ needs_spin() {
     [ "${#lines[@]}" -eq 1 ]
 }
 
-@test "drift: the tree, each state of it, and a clear that was moved" {
+@test "drift: the tree, with the rule, with the series, and a clear that was moved" {
     quick_tree tree
     cp -a tree moved
     cp -a tree early
-    for state in stock rule awake requests; do
+    for state in stock rule; do
         [ $state = stock ] || "$top/scripts/apply.sh" --tree tree --with patch --upto $state
         run "$top/scripts/model-drift.sh" tree
         echo "$output"
         [ "$status" -eq 0 ]
         [[ $output == *"variant 2020:"* ]]
     done
+
+    cp -a tree series
+    "$top/scripts/apply.sh" --tree series --with patch
+    run "$top/scripts/model-drift.sh" series
+    [ "$status" -eq 2 ]
+    [[ $output == *"not in the model"* ]]
 
     # the accept goes behind the BHs
     awk '/^    aio_notify_accept\(ctx\);$/ { next }
