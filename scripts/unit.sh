@@ -11,7 +11,9 @@
 #                    own release
 #   --variant NAME   stock (default), rule, awake, requests, patched, mutants/NAME:
 #                    see qemu.sh
-#   --only PROGRAM   of the programs under qtest/unit only this one
+#   --only PROGRAM   of the programs under qtest/unit only this one; PROGRAM@ring:
+#                    with io_uring, as all but those of the ring itself are run,
+#                    too, on a tree whose main loop sleeps on a ring
 #   --expect WORD    instead of what the tree's content says: see judge.sh
 #   --wrapper WORDS  run each program with these words before it ("valgrind -q")
 #   --table          PROGRAM, CASE, lost or kept, expected, ms; tabs between them
@@ -51,9 +53,19 @@ build_cases unit "$work"
 
 mapfile -t programs < <(jq -r '.[] | select(.suite | index("aio-wakeup:unit")) | .name' \
     <(meson introspect --tests "$dir"))
-[ ${#only[@]} -gt 0 ] || only=("${programs[@]}")
+if [ ${#only[@]} -eq 0 ]; then
+    only=("${programs[@]}")
+    if [[ " ${programs[*]} " == *" ring-"* ]]; then
+        for name in "${programs[@]}"; do
+            [[ $name == ring-* ]] || only+=("$name@ring")
+        done
+    fi
+fi
 worst=0
-for name in "${only[@]}"; do
+for shown in "${only[@]}"; do
+    name=${shown%@ring}
+    ring=()
+    [ "$shown" = "$name" ] || ring=(--ring)
     [[ " ${programs[*]} " == *" $name "* ]] || die "there is no program '$name' among: ${programs[*]}"
     source=$ROOT/qtest/unit/$name.c
     if [ "$mode" = print ]; then
@@ -61,12 +73,12 @@ for name in "${only[@]}"; do
         continue
     fi
     status=0
-    guarded "$ROOT/qtest/unit/judge.sh" --tree "$work/src" "${judge[@]}" "$source" \
+    guarded "$ROOT/qtest/unit/judge.sh" --tree "$work/src" "${judge[@]}" "${ring[@]}" "$source" \
         "${wrapper[@]}" "$dir/unit/$name" >"$log-out" || status=$?
     if [ "$mode" = table ]; then
-        sed "s/^/$name\t/" "$log-out"
+        sed "s/^/$shown\t/" "$log-out"
     else
-        sed "s/^\(\(not \)\{0,1\}ok [0-9]*\) /\1 $name /" "$log-out"
+        sed "s/^\(\(not \)\{0,1\}ok [0-9]*\) /\1 $shown /" "$log-out"
     fi
     [ "$status" -le "$worst" ] || worst=$status
 done

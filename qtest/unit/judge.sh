@@ -13,7 +13,10 @@
 #                    STATE as printed by tree-state.sh; "(posix)" or "(win32)"
 #                    after STATE restricts a line to such a host, "(external)" or
 #                    "(no-external)" to a tree that has, or has not, what notifies
-#                    at the end of a drain (aio_enable_external, to 8.0)
+#                    at the end of a drain (aio_enable_external, to 8.0), "(ring)"
+#                    to a run with --ring, "(sqe-notify)" or "(no-sqe-notify)" to a
+#                    tree where aio_add_sqe() notified before the series (10.2.2)
+#                    A later line counts
 #   COMMAND          the program, with a wrapper before it if it needs one; "#
 #                    no verdict" before "not ok" says that the case is not lost
 #                    It is ended after AIO_WAKEUP_LIMIT seconds (60).
@@ -24,6 +27,7 @@
 #   --only PATTERN   only the cases that this matches; the program must leave out
 #                    others by itself, for AIO_WAKEUP_ONLY=PATTERN
 #   --arch WORD      only what the header says for "(WORD)": another architecture
+#   --ring           with io_uring, also in a program about something else
 #   --win32          the program was built for Windows
 #   --table          instead of TAP: CASE, lost or kept, expected, ms; tabs
 #                    between them
@@ -36,6 +40,7 @@ tree=
 expect=auto
 os=posix
 arch=
+ring=no-ring
 table=no
 wrong() { echo "judge.sh: $*" >&2; exit 2; }
 while [ $# -gt 0 ]; do
@@ -46,6 +51,7 @@ while [ $# -gt 0 ]; do
     --only) export AIO_WAKEUP_ONLY=${2:-}; shift ;;
     --arch) arch=${2:-}; shift ;;
     --win32) os=win32 ;;
+    --ring) ring=ring; export AIO_WAKEUP_RING=1 ;;
     --table) table=yes ;;
     -*) wrong "unknown option $1" ;;
     *) break ;;
@@ -56,7 +62,7 @@ done
 source=$1
 shift
 
-states=(stock rule awake requests)
+states=(stock rule awake requests armed submitted batch failed)
 case $expect in
 lost) state=stock ;;
 kept) state=${states[-1]} ;;
@@ -73,6 +79,8 @@ rank() {
 have=$(rank "$state")
 external=no-external
 ! grep -qs aio_enable_external "$tree/include/block/aio.h" || external=external
+notifies=no-sqe-notify
+! grep -qs 'Wake the main loop if it is sleeping in ppoll' "$tree/util/aio-posix.c" || notifies=sqe-notify
 
 # What must be: wanted[CASE] = kept or lost
 declare -A wanted=()
@@ -84,7 +92,8 @@ while read -r line; do
     if [ -n "$arch" ]; then
         [ "$given" = "$arch" ] || continue
     elif [ -n "$given" ]; then
-        [ "$given" = "$os" ] || [ "$given" = "$external" ] || continue
+        [ "$given" = "$os" ] || [ "$given" = "$external" ] ||
+            [ "$given" = "$notifies" ] || [ "$given" = "$ring" ] || continue
     fi
     case $head in
     'Kept always'*) since=0 ;;
@@ -108,6 +117,7 @@ run() {
 
 count=0
 bad=0
+skipped=
 declare -A seen=()
 say_case() {
     local name=$1 got=$2 want=${wanted[$1]:-} verdict='ok' note=
@@ -134,6 +144,7 @@ while read -r line; do
     ms=$(((${EPOCHREALTIME/./} - begin) / 1000))
     [[ $line != *'ok '* ]] || begin=${EPOCHREALTIME/./}
     case $line in
+    '1..0 # SKIP'*) skipped=${line#*SKIP } ;;
     'ok '*'# SKIP'*) seen[$name]=skip; [ "$table" = yes ] || { count=$((count + 1)); echo "ok $count $name # SKIP ${line#*SKIP }"; } ;;
     'ok '*) seen[$name]=1; say_case "$name" kept "$ms" ;;
     'not ok '*) seen[$name]=1; say_case "$name" "$fails" "$ms" ;;
@@ -143,6 +154,12 @@ while read -r line; do
     *'ok '[0-9]*) fails=lost ;;
     esac
 done < <(run "$@")
+
+# Not possible here at all
+if [ -n "$skipped" ]; then
+    [ "$table" = yes ] || echo "1..0 # SKIP $skipped"
+    exit 0
+fi
 
 # A program that ended early takes cases with it.
 for name in "${!wanted[@]}"; do

@@ -7,6 +7,7 @@
  * idle main loop makes no system calls.
  *
  * Kept always: no-spin no-spin-poll no-spin-idle no-progress
+ * Kept since rule (ring): no-progress
  * Kept always (posix): no-spin-socket no-spin-socket-poll
  */
 

@@ -9,12 +9,6 @@
 #ifdef CONFIG_LINUX
 #include <poll.h>
 #include <sys/syscall.h>
-#ifdef API_RING
-#ifdef CONFIG_LINUX_IO_URING
-#include <dlfcn.h>
-#include <liburing.h>
-#endif
-#endif
 #endif
 
 AioContext *park_ctx;
@@ -23,13 +17,23 @@ void (*park_before_run)(void);
 static QemuThread main_loop_thread;
 static QemuSemaphore main_loop_parked;
 static QemuSemaphore main_loop_go;
+static QemuSemaphore main_loop_here;
 static QemuSemaphore woken;
+static QemuSemaphore waiter_done;
+#ifdef PARK_RING
+static QemuSemaphore never;
+#endif
 
 /* Only used by the main loop thread */
 static bool park_main_loop;
 static bool any_iteration;
 
+/* The main loop is parked; how many wait for main_loop_here */
+static bool is_parked;
+static unsigned asked;
+
 static void (*poll_func)(void);
+static bool let_go;
 
 /* What the main loop is told, and what became of it */
 static bool nobody_left;
@@ -39,13 +43,22 @@ static bool done;
 
 static void park_here(void)
 {
+    int ret;
+
     if (!park_main_loop || !qemu_thread_is_self(&main_loop_thread)) {
         return;
     }
     park_main_loop = false;
+    qatomic_set(&is_parked, true);
     qemu_sem_post(&main_loop_parked);
 
-    if (qemu_sem_timedwait(&main_loop_go, PARK_BOUND_MS) < 0) {
+    while ((ret = qemu_sem_timedwait(&main_loop_go, PARK_BOUND_MS)) == 0 &&
+           qatomic_read(&asked)) {
+        qatomic_dec(&asked);
+        qemu_sem_post(&main_loop_here);
+    }
+    qatomic_set(&is_parked, false);
+    if (ret < 0) {
         /* Help it out: the other tests shall run */
         g_test_message("the temporary waiter was not woken up in %d ms",
                        PARK_BOUND_MS);
@@ -150,6 +163,7 @@ ParkCalls park_calls(void)
     return (ParkCalls) {
         .writes = qatomic_read(&calls.writes),
         .reads = qatomic_read(&calls.reads),
+        .acks = qatomic_read(&calls.acks),
         .polls = qatomic_read(&calls.polls),
     };
 }
@@ -164,6 +178,21 @@ static void run_once(void (**hook)(void))
     }
 }
 
+#ifdef PARK_RING
+/*
+ * What a ring polls for a thread completes when this enters or leaves the
+ * kernel.  Let the main loop do that where it is parked.
+ */
+static void settle(void)
+{
+    if (park_ring && qatomic_read(&is_parked)) {
+        qatomic_inc(&asked);
+        qemu_sem_post(&main_loop_go);
+        park_wait(&main_loop_here);
+    }
+}
+#endif
+
 ssize_t write(int fd, const void *buf, size_t len)
 {
     ssize_t ret;
@@ -174,6 +203,9 @@ ssize_t write(int fd, const void *buf, size_t len)
     }
     ret = syscall(SYS_write, fd, buf, len);
     if (len == 8) {
+#ifdef PARK_RING
+        settle();
+#endif
         run_once(&park_after_write);
     }
     return ret;
@@ -184,45 +216,23 @@ ssize_t read(int fd, void *buf, size_t len)
     if (len == 512) {
         qatomic_inc(&calls.reads);
         run_once(&park_before_read);
+    } else if (len == 8 || len == 16) {
+        qatomic_inc(&calls.acks);
     }
     return syscall(SYS_read, fd, buf, len);
 }
 
-#ifdef API_RING
-#ifdef CONFIG_LINUX_IO_URING
-/*
- * With a ring the file descriptors are not polled by ppoll().  What most of
- * these tests are about is the same without: say that the kernel has none.
- */
-bool park_ring;
-
-int io_uring_queue_init(unsigned entries, struct io_uring *ring, unsigned flags)
-{
-    int (*init)(unsigned, struct io_uring *, unsigned) = NULL;
-
-    if (park_ring) {
-        init = dlsym(RTLD_NEXT, "io_uring_queue_init");
-    }
-    return init ? init(entries, ring, flags) : -ENOSYS;
-}
-#endif
-#endif
-
 /* Would the main loop sleep now although it must not, and for how long? */
 static int sleep_of_main_loop(struct pollfd *fds, nfds_t n, int timeout)
 {
-#ifdef API_RING
-#ifdef CONFIG_LINUX_IO_URING
-    /* A ring gets ready when the kernel likes, maybe after poll() was asked */
-    if (park_ring) {
-        return timeout;
-    }
-#endif
-#endif
-
     if (!qemu_thread_is_self(&main_loop_thread) ||
         !qatomic_read(&nobody_left) || qatomic_read(&was_woken) ||
-        (timeout >= 0 && timeout < PARK_BOUND_MS) || poll(fds, n, 0) > 0) {
+        (timeout >= 0 && timeout < PARK_BOUND_MS)) {
+        return timeout;
+    }
+
+    /* What a ring polls for this thread completes when it leaves the kernel */
+    if (poll(fds, n, 0) > 0 || poll(fds, n, 0) > 0) {
         return timeout;
     }
     if (park_before_sleep) {
@@ -232,6 +242,14 @@ static int sleep_of_main_loop(struct pollfd *fds, nfds_t n, int timeout)
     qatomic_set(&lost, true);
     qemu_sem_post(&woken);
     return 0;
+}
+
+void park_poll_begins(bool blocks)
+{
+    qatomic_inc(&calls.polls);
+    if (blocks) {
+        run_once(&park_before_poll);
+    }
 }
 
 int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
@@ -244,10 +262,7 @@ int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
         timeout = MIN(ts->tv_sec, INT_MAX / 1000 - 1) * 1000 +
                   DIV_ROUND_UP(ts->tv_nsec, SCALE_MS);
     }
-    qatomic_inc(&calls.polls);
-    if (timeout) {
-        run_once(&park_before_poll);
-    }
+    park_poll_begins(timeout);
     return poll(fds, n, sleep_of_main_loop(fds, n, timeout));
 }
 #endif
@@ -295,10 +310,35 @@ void park_in_worker(void (*func)(void))
     park_join_worker(&thread);
 }
 
+bool park_in_main_loop(void)
+{
+    return qemu_thread_is_self(&main_loop_thread);
+}
+
 void park_woken(void *opaque)
 {
     qatomic_set(&was_woken, true);
     qemu_sem_post(&woken);
+}
+
+void park_let_go(void)
+{
+    let_go = true;
+    bql_drop();
+#ifdef CONFIG_LINUX
+    /* What a ring polls for this thread completes when it leaves the kernel */
+    sched_yield();
+#endif
+    qatomic_set(&nobody_left, true);
+    qemu_sem_post(&main_loop_go);
+    if (qemu_sem_timedwait(&woken, PARK_BOUND_MS) < 0) {
+        qatomic_set(&lost, true);
+    }
+    qatomic_set(&nobody_left, false);
+
+    /* If nobody else could */
+    g_main_context_wakeup(NULL);
+    bql_take();
 }
 
 static void *temporary_waiter(void *opaque)
@@ -306,19 +346,24 @@ static void *temporary_waiter(void *opaque)
     park_wait(&main_loop_parked);
 
     bql_take();
+    let_go = false;
     poll_func();
+    if (!let_go) {
+        park_let_go();
+    }
     bql_drop();
 
-    qatomic_set(&nobody_left, true);
-    qemu_sem_post(&main_loop_go);
-    if (qemu_sem_timedwait(&woken, PARK_BOUND_MS) < 0) {
-        qatomic_set(&lost, true);
-    }
-
-    /* Let the main loop end, and wake it up if nobody else could */
-    qatomic_set(&nobody_left, false);
+    /* Let the main loop end */
     qatomic_set(&done, true);
     g_main_context_wakeup(NULL);
+
+    qemu_sem_post(&waiter_done);
+#ifdef PARK_RING
+    /* What a ring polls for this thread would be canceled */
+    if (park_ring) {
+        qemu_sem_wait(&never);
+    }
+#endif
     return NULL;
 }
 
@@ -366,6 +411,19 @@ unsigned park_poll(void)
     return n;
 }
 
+#ifdef PARK_RING
+/* Let this thread poll the notifier, whoever did before */
+static void own_notifier(void)
+{
+    unsigned reads = park_calls().reads;
+
+    event_notifier_set(&park_ctx->notifier);
+    while (park_calls().reads == reads) {
+        g_main_context_iteration(NULL, true);
+    }
+}
+#endif
+
 void park_run(void (*poll)(void))
 {
     QemuThread waiter;
@@ -377,6 +435,11 @@ void park_run(void (*poll)(void))
     qatomic_set(&nobody_left, false);
 
     /* Nothing may be pending, or the main loop would not go to sleep */
+#ifdef PARK_RING
+    if (park_ring) {
+        own_notifier();
+    }
+#endif
     park_flush();
     if (park_before_run) {
         park_before_run();
@@ -385,7 +448,7 @@ void park_run(void (*poll)(void))
 
     park_main_loop = true;
     qemu_thread_create(&waiter, "waiter", temporary_waiter, NULL,
-                       QEMU_THREAD_JOINABLE);
+                       QEMU_THREAD_DETACHED);
     while (!qatomic_read(&done)) {
         main_loop_wait(false);
         if (any_iteration && !qatomic_read(&lost)) {
@@ -393,7 +456,7 @@ void park_run(void (*poll)(void))
             park_woken(NULL);
         }
     }
-    qemu_thread_join(&waiter);
+    park_wait(&waiter_done);
     any_iteration = false;
 
     if (qatomic_read(&lost)) {
@@ -449,12 +512,25 @@ void park_init(int *argc, char ***argv)
     qemu_mutex_init(&bql);
     qemu_sem_init(&main_loop_parked, 0);
     qemu_sem_init(&main_loop_go, 0);
+    qemu_sem_init(&main_loop_here, 0);
     qemu_sem_init(&woken, 0);
+    qemu_sem_init(&waiter_done, 0);
+#ifdef PARK_RING
+    qemu_sem_init(&never, 0);
+    park_ring = park_ring || g_getenv("AIO_WAKEUP_RING");
+#endif
     qemu_thread_get_self(&main_loop_thread);
 
     bql_take();
     qemu_init_main_loop(&error_fatal);
     park_ctx = qemu_get_aio_context();
+#ifdef PARK_RING
+    if (park_ring && !aio_has_io_uring()) {
+        puts("1..0 # SKIP io_uring_setup() is refused here: "
+             "see kernel.io_uring_disabled, seccomp of the container");
+        exit(EXIT_SUCCESS);
+    }
+#endif
 
     event_notifier_init(&no_io_poll, false);
     park_watch(&no_io_poll, no_io_poll_cb);

@@ -54,6 +54,13 @@ int park_run_tests(void);
  */
 void park_run(void (*poll)(void));
 
+/*
+ * Within @poll, from which this returns once only: drop the BQL, let the main
+ * loop go on, wait for park_woken(), take the BQL again.  Otherwise this happens
+ * when @poll has returned.
+ */
+void park_let_go(void);
+
 /* The same; any iteration of the main loop counts as park_woken() */
 void park_run_any(void (*poll)(void));
 
@@ -65,6 +72,9 @@ extern void (*park_before_run)(void);
 
 /* For a bottom half, a timer, a handler: the main loop has been woken up */
 void park_woken(void *opaque);
+
+/* Is this the thread of the main loop? */
+bool park_in_main_loop(void);
 
 /* Run @func in a thread of its own, and wait until it has ended */
 void park_in_worker(void (*func)(void));
@@ -103,6 +113,7 @@ unsigned park_poll(void);
 typedef struct {
     unsigned writes;
     unsigned reads;
+    unsigned acks; /* on Linux: reads of glib's own eventfds */
     unsigned polls;
 } ParkCalls;
 
@@ -120,10 +131,24 @@ extern __thread void (*park_before_poll)(void);
 
 #ifdef API_RING
 #ifdef CONFIG_LINUX_IO_URING
-/* Set before park_init(): use io_uring, and wait PARK_BOUND_MS for a loss */
+#define PARK_RING
+
+/*
+ * Use io_uring.  Set before park_init(), by the case or with AIO_WAKEUP_RING in
+ * the environment; where the kernel refuses it the program is skipped.
+ */
 extern bool park_ring;
+
+/* io_uring_enter() of all threads so far */
+unsigned park_enters(void);
+
+/* The calling thread has work: its aio_poll() fails the test if it sleeps */
+extern __thread bool park_must_not_sleep;
 #endif
 #endif
+
+/* For who replaces another call that may block */
+void park_poll_begins(bool blocks);
 
 #ifdef CONFIG_LINUX
 /* The same, right after the next write */

@@ -7,6 +7,11 @@
 #   rule      and gives it back, through glib
 #   awake     and counts the main loop as awake from then on
 #   requests  qemu_notify_event() wakes glib's poll, too
+# and from 10.2 on, for the ring:
+#   armed     the main loop is woken up for polls that nobody has submitted
+#   submitted and for requests, and nobody else is
+#   batch     nobody sleeps with completions that wait for their handlers
+#   failed    a poll that failed is no set of events
 #
 # usage: tree-state.sh TREE
 
@@ -28,5 +33,9 @@ done <<'EOT'
 rule util/async.c g_main_context_wakeup(
 awake util/async.c aio_ctx_awake(
 requests util/main-loop.c g_main_context_wakeup(
+armed util/fdmon-io_uring.c aio_notify_gsource(ctx);
+submitted util/aio-posix.c aio_notify_gsource(ctx);
+batch util/async.c if (!QSIMPLEQ_EMPTY(&ctx->cqe_handler_ready_list)) {
+failed util/fdmon-io_uring.c FDMON_IO_URING_FAILED
 EOT
 printf '%s\n' "$state"
