@@ -20,8 +20,10 @@ static QemuSemaphore main_loop_go;
 static QemuSemaphore main_loop_here;
 static QemuSemaphore woken;
 static QemuSemaphore waiter_done;
-#ifdef PARK_RING
+#ifdef API_RING
+#ifdef CONFIG_LINUX_IO_URING
 static QemuSemaphore never;
+#endif
 #endif
 
 /* Only used by the main loop thread */
@@ -178,7 +180,8 @@ static void run_once(void (**hook)(void))
     }
 }
 
-#ifdef PARK_RING
+#ifdef API_RING
+#ifdef CONFIG_LINUX_IO_URING
 /*
  * What a ring polls for a thread completes when this enters or leaves the
  * kernel.  Let the main loop do that where it is parked.
@@ -192,6 +195,7 @@ static void settle(void)
     }
 }
 #endif
+#endif
 
 ssize_t write(int fd, const void *buf, size_t len)
 {
@@ -203,8 +207,10 @@ ssize_t write(int fd, const void *buf, size_t len)
     }
     ret = syscall(SYS_write, fd, buf, len);
     if (len == 8) {
-#ifdef PARK_RING
+#ifdef API_RING
+#ifdef CONFIG_LINUX_IO_URING
         settle();
+#endif
 #endif
         run_once(&park_after_write);
     }
@@ -358,11 +364,13 @@ static void *temporary_waiter(void *opaque)
     g_main_context_wakeup(NULL);
 
     qemu_sem_post(&waiter_done);
-#ifdef PARK_RING
+#ifdef API_RING
+#ifdef CONFIG_LINUX_IO_URING
     /* What a ring polls for this thread would be canceled */
     if (park_ring) {
         qemu_sem_wait(&never);
     }
+#endif
 #endif
     return NULL;
 }
@@ -411,7 +419,8 @@ unsigned park_poll(void)
     return n;
 }
 
-#ifdef PARK_RING
+#ifdef API_RING
+#ifdef CONFIG_LINUX_IO_URING
 /* Let this thread poll the notifier, whoever did before */
 static void own_notifier(void)
 {
@@ -422,6 +431,7 @@ static void own_notifier(void)
         g_main_context_iteration(NULL, true);
     }
 }
+#endif
 #endif
 
 void park_run(void (*poll)(void))
@@ -435,10 +445,12 @@ void park_run(void (*poll)(void))
     qatomic_set(&nobody_left, false);
 
     /* Nothing may be pending, or the main loop would not go to sleep */
-#ifdef PARK_RING
+#ifdef API_RING
+#ifdef CONFIG_LINUX_IO_URING
     if (park_ring) {
         own_notifier();
     }
+#endif
 #endif
     park_flush();
     if (park_before_run) {
@@ -515,21 +527,25 @@ void park_init(int *argc, char ***argv)
     qemu_sem_init(&main_loop_here, 0);
     qemu_sem_init(&woken, 0);
     qemu_sem_init(&waiter_done, 0);
-#ifdef PARK_RING
+#ifdef API_RING
+#ifdef CONFIG_LINUX_IO_URING
     qemu_sem_init(&never, 0);
     park_ring = park_ring || g_getenv("AIO_WAKEUP_RING");
+#endif
 #endif
     qemu_thread_get_self(&main_loop_thread);
 
     bql_take();
     qemu_init_main_loop(&error_fatal);
     park_ctx = qemu_get_aio_context();
-#ifdef PARK_RING
+#ifdef API_RING
+#ifdef CONFIG_LINUX_IO_URING
     if (park_ring && !aio_has_io_uring()) {
         puts("1..0 # SKIP io_uring_setup() is refused here: "
              "see kernel.io_uring_disabled, seccomp of the container");
         exit(EXIT_SUCCESS);
     }
+#endif
 #endif
 
     event_notifier_init(&no_io_poll, false);
