@@ -92,16 +92,21 @@ guarded() {
 }
 
 # usage: step WORDS LOG COMMAND...: a long step: one line before, its time
-# after; its output goes to LOG, of which the end is shown when it fails.
+# after; its output goes to LOG, of which the end is shown when it fails, but
+# for steps of which the caller says in a line why they failed ($step_tail 0).
+step_tail=15
 step() {
     local words=$1 log=$2 begin=$SECONDS status=0
     shift 2
     say "$words ..."
     mkdir -p "$(dirname "$log")"
     guarded "$@" >"$log" 2>&1 || status=$?
-    if [ "$status" -ne 0 ]; then
+    if [ "$status" -ne 0 ] && [ "$step_tail" -eq 0 ]; then
+        say "    failed after $((SECONDS - begin)) s; the log is $log"
+        return "$status"
+    elif [ "$status" -ne 0 ]; then
         say "    failed after $((SECONDS - begin)) s; the end of $log:"
-        tail -n 15 "$log" | sed 's/^/    | /' >&2
+        tail -n "$step_tail" "$log" | sed 's/^/    | /' >&2
         return "$status"
     fi
     say "    done in $((SECONDS - begin)) s"
@@ -122,6 +127,12 @@ take_build_folder() {
     fi
     printf '%s, process %s, since %s\n' "$ME" "$$" "$(date +%H:%M:%S)" >"$BUILD/lock"
     export AIO_WAKEUP_HOLDS=$BUILD
+}
+
+# usage: folder_of_suite NAME[=VERSION]: a name for a folder of this release's
+folder_of_suite() {
+    local name=${1/=/-}
+    printf '%s\n' "${name//:/_}"
 }
 
 # ---- what the machine has -------------------------------------------------

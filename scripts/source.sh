@@ -3,10 +3,12 @@
 #
 # Gets a QEMU source package with apt's own means, and unpacks it.
 #
-# usage: source.sh [--suite NAME] [--orig PACKAGE] [--update] FOLDER
+# usage: source.sh [--suite NAME[=VERSION]] [--orig PACKAGE] [--update] FOLDER
 #
 #   FOLDER         where the unpacked tree goes (replaced when it is older)
 #   --suite NAME   of this Debian release instead of the machine's own
+#   =VERSION       not the newest that it lists, but this one: 1:10.2.2+ds-1, or
+#                  10.2.2 for the newest of those; --version VERSION says the same
 #   --orig PACKAGE of this package instead of qemu, and only what its upstream
 #                  released, without Debian's patches; without --suite of whichever
 #                  release the cache has it of, or the archive
@@ -18,91 +20,45 @@
 # the system changes, and no root is needed.
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$SCRIPTS/apt.sh"
 
-# The machine's stanzas (.sources) that carry this release, as deb-src of SUITE.
-private_stanzas() {
-    awk -v own="$own" -v suite="$suite" '
-        function flush(    i, n, part, out) {
-            n = split(suites, part, /[ \t]+/); out = ""
-            for (i = 1; i <= n; i++)
-                if (part[i] ~ "^(" own "|stable|oldstable|testing)(-security|/updates)?$") {
-                    sub("^(" own "|stable|oldstable|testing)", suite, part[i])
-                    if (index(out " ", " " part[i] " ") == 0) out = out " " part[i]
-                }
-            if (out != "" && enabled && main)
-                printf "Types: deb-src\nSuites:%s\nComponents: main\n%s\n", out, rest
-            suites = rest = key = ""; enabled = 1; main = 0
-        }
-        BEGIN { enabled = 1 }
-        FNR == 1 || /^[ \t]*$/ { flush(); if (/^[ \t]*$/) next }
-        /^#/ { next }
-        /^[^ \t]/ { key = tolower($1) }
-        key == "types:" || key == "architectures:" { next }
-        key == "suites:" { sub(/^[^ \t]+:/, ""); suites = suites " " $0; next }
-        key == "components:" { if ((" " $0 " ") ~ /[ \t]main[ \t]/) main = 1; next }
-        key == "enabled:" { if (tolower($2) ~ /^(no|false|0|off)$/) enabled = 0; next }
-        { rest = rest $0 "\n" }
-        END { flush() }' "$@"
-}
-
-# The same for one-line files (.list).
-private_lines() {
-    awk -v own="$own" -v suite="$suite" '
-        $1 == "deb" {
-            options = ""; line = $0; sub(/^[ \t]*deb[ \t]+/, "", line)
-            if (line ~ /^\[/) {
-                options = line; sub(/\].*/, "]", options)
-                sub(/^\[[^]]*\][ \t]*/, "", line)
-                gsub(/(arch|lang|target)[-+]?=[^] ]*/, "", options)
-                options = options " "
-            }
-            split(line, part, /[ \t]+/)
-            if (part[2] ~ "^(" own "|stable|oldstable|testing)(-security|/updates)?$" &&
-                (line " ") ~ /[ \t]main[ \t]/) {
-                sub("^(" own "|stable|oldstable|testing)", suite, part[2])
-                print "deb-src " options part[1] " " part[2] " main"
-            }
-        }' "$@"
-}
-
-private_sources() {
-    local list parts files
-    eval "$(apt-config shell list Dir::Etc::sourcelist/f parts Dir::Etc::sourceparts/d)"
-    mkdir -p "$apt/sources.d" "$apt/lists/partial" "$apt/cache/archives/partial"
-    rm -f "$apt"/sources.d/*
-    mapfile -t files < <(find "$list" "$parts" -maxdepth 1 -type f -name '*.sources' 2>/dev/null)
-    [ ${#files[@]} -eq 0 ] || private_stanzas "${files[@]}" >"$apt/sources.d/private.sources"
-    mapfile -t files < <(find "$list" "$parts" -maxdepth 1 -type f -name '*.list' 2>/dev/null)
-    [ ${#files[@]} -eq 0 ] || private_lines "${files[@]}" | sort -u >"$apt/sources.d/private.list"
-    find "$apt/sources.d" -type f -empty -delete
-    [ -n "$(ls "$apt/sources.d")" ] ||
-        cannot "apt's configuration names no archive of the release $own (component main)"
-}
-
-private_apt() {
-    apt-get -q -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$apt/sources.d" \
-        -o Dir::State::Lists="$apt/lists" -o Dir::Cache="$apt/cache" \
-        -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none "$@"
+# usage: listed: every version of the source package that the archive lists
+listed() {
+    private_apt apt-cache showsrc --only-source qemu 2>/dev/null |
+        sed -n 's/^Version: //p' | sort -uV
 }
 
 download() {
-    local fresh=$apt/download
+    local fresh=$apt/download chosen
     rm -rf "$fresh"
     mkdir -p "$fresh" && cd "$fresh" || return
     # An archive that lacks one of the suites makes this fail; what counts is
     # whether the package can be had.
-    private_apt update
+    private_apt apt-get update
+    chosen=$(listed | pick_version "$version")
+    [ -n "$chosen" ] || return
     # nothing newer than what the cache holds: it need not come again
-    if [ -n "$dsc" ] && [ "$(newest)" = "$(basename "$dsc")" ]; then
+    if [ -n "$dsc" ] && [ "qemu_${chosen#*:}.dsc" = "$(basename "$dsc")" ]; then
         cp -p "$kept"/* . && return
     fi
-    private_apt source --only-source --download-only qemu && ls ./*.dsc
+    private_apt apt-get source --only-source --download-only "qemu=$chosen" && ls ./*.dsc
 }
 
-# The .dsc that the archive has now
-newest() {
-    private_apt source --only-source --print-uris qemu 2>/dev/null |
-        sed -n "s/.* \(qemu_[^ ]*\.dsc\) .*/\1/p" | sort -V | tail -n 1
+# usage: why_not: what an archive that was reached has instead, in one line
+why_not() {
+    local versions chosen rest
+    versions=$(listed)
+    [ -z "$package" ] && [ -n "$versions" ] || return 0
+    chosen=$(pick_version "$version" <<<"$versions")
+    if [ -n "$chosen" ]; then
+        grep -q ' 404 ' "$BUILD/log/source-$log.log" || return 0
+        rest=$(grep -vxF "$chosen" <<<"$versions" | paste -sd' ') || :
+        printf 'the archive lists qemu %s in %s, and does not serve it%s\n' "$chosen" "$suite" \
+            "${rest:+; it lists $rest, too: --suite $suite=VERSION}"
+    else
+        printf 'the archive has no qemu %s in %s; it lists %s\n' "$version" "$suite" \
+            "$(paste -sd' ' <<<"$versions")"
+    fi
 }
 
 # usage: download_orig: the same for the one tarball of $package that upstream made
@@ -110,8 +66,8 @@ download_orig() {
     local fresh=$apt/download uri name hash
     rm -rf "$fresh"
     mkdir -p "$fresh" && cd "$fresh" || return
-    private_apt update
-    read -r uri name _ hash < <(private_apt source --only-source --print-uris "$package" |
+    private_apt apt-get update
+    read -r uri name _ hash < <(private_apt apt-get source --only-source --print-uris "$package" |
         grep -E "^'[^']*' [^ ]+[.]orig[.]tar[.][a-z0-9]+ ") || return
     uri=${uri#\'}
     /usr/lib/apt/apt-helper -o APT::Sandbox::User="$(id -un)" \
@@ -132,6 +88,7 @@ dsc_in() {
 }
 
 suite=
+version=
 package=
 update=no
 folder=
@@ -139,6 +96,7 @@ while [ $# -gt 0 ]; do
     case $1 in
     -h | --help) print_help "$0"; exit 0 ;;
     --suite) suite=$(value_of "$@"); shift ;;
+    --version) version=$(value_of "$@"); shift ;;
     --orig) package=$(value_of "$@"); shift ;;
     --update) update=yes ;;
     -*) die "unknown option $1" ;;
@@ -150,8 +108,7 @@ done
 need_commands "getting the source" apt-get=apt dpkg-source=dpkg-dev patch=patch
 take_build_folder
 
-own=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
-[ -n "$own" ] || cannot "/etc/os-release does not name this Debian release"
+own=$(own_release)
 if [ -n "$package" ] && [ -z "$suite" ]; then
     # not all archives have all
     suites=("$own" trixie bookworm)
@@ -165,12 +122,14 @@ if [ -n "$package" ] && [ -z "$suite" ]; then
     exit "$NOT_POSSIBLE"
 fi
 suite=${suite:-$own}
-apt=$CACHE/apt-$suite
-kept=$CACHE/source-$suite
+[[ $suite != *=* ]] || version=${suite#*=}
+suite=${suite%%=*}
+log=$(folder_of_suite "$suite${version:+=$version}")
+kept=$CACHE/source-$log
 
 # What to get, how big it is and how it is unpacked.
 if [ -z "$package" ]; then
-    label="the QEMU source package of $suite" find=dsc_in get=download log=$suite
+    label="the QEMU source package of $suite${version:+, $version}" find=dsc_in get=download
     download_mib=500 tree_mib=1500
     unpack=(dpkg-source --no-check --no-copy -x)
 else
@@ -183,13 +142,15 @@ fi
 dsc=$("$find" "$kept")
 if [ -z "$dsc" ] || [ "$update" = yes ]; then
     need_space "$CACHE" "$download_mib" "the source package"
-    private_sources
+    private_folder "$suite"
+    private_sources deb-src "$suite"
     at_end "$apt/download"
-    if step "getting $label" "$BUILD/log/source-$log.log" "$get"; then
+    if step_tail=0 step "getting $label" "$BUILD/log/source-$log.log" "$get"; then
         rm -rf "$kept"
         mv "$apt/download" "$kept"
     elif [ -z "$dsc" ]; then
-        cannot "$label is out of reach; check the network and apt's sources"
+        why=$(why_not)
+        cannot "${why:-$label is out of reach; check the network and what apt has for sources}"
     else
         say "    the package in the cache is used instead"
     fi
