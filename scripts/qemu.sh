@@ -3,11 +3,11 @@
 #
 # Builds a small QEMU: one target, TCG, the features that the guest needs.
 #
-# usage: qemu.sh [--tree DIR | --suite NAME] [--variant NAME] [TARGET...]
+# usage: qemu.sh [--tree DIR | --suite NAME[=VERSION]] [--variant NAME] [TARGET...]
 #
 #   --tree DIR       of this QEMU tree (a copy is built, DIR is only read)
 #   --suite NAME     of this Debian release's package; the default is the
-#                    machine's own release
+#                    machine's own release; sid=10.2.2 is an older one that it has
 #   --variant NAME   stock (default), patched (with the whole series), a state of
 #                    it (generation.conf: rule, awake, requests), a number: with so many
 #                    patches of it, or mutants/NAME: with that one patch, which is
@@ -53,6 +53,12 @@ choose_devices() {
     # 9.1 and 9.2: the NVMe disk needs it, and does not say so
     ! grep -qs '^config SPDM_SOCKET' "$set/src/backends/Kconfig" ||
         grep -q 'select SPDM_SOCKET' "$set/src/hw/nvme/Kconfig" || wanted_devices+=(SPDM_SOCKET)
+    # 10.2 and 11.0: the tables of ACPI call a function of CXL that has no stub
+    ! grep -qs cxl_fmws_get_all_sorted "$set/src/hw/acpi/cxl.c" ||
+        grep -q cxl_fmws_get_all_sorted "$set/src/hw/cxl/cxl-host-stubs.c" || {
+        wanted_devices+=(PXB CXL)
+        [ "$arch" != x86_64 ] || wanted_devices+=(Q35)
+    }
     [ -d "$set/src/$(dirname "$devices")" ] || return 0
     printf 'CONFIG_%s=y\n' "${wanted_devices[@]}" >"$set/src/$devices"
 }
@@ -249,7 +255,7 @@ if [ -n "$tree" ]; then
     set=$BUILD/qemu/tree-$(printf '%s' "$tree" | cksum | cut -d' ' -f1)
 else
     suite=${suite:-$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")}
-    set=$BUILD/qemu/$suite
+    set=$BUILD/qemu/$(folder_of_suite "$suite")
 fi
 kind=${windows:+-windows}
 [ "$arch" = x86_64 ] || kind+=-$arch
