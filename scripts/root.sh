@@ -36,7 +36,7 @@ empty_state() {
 
 # usage: listed: the versions that the archive lists
 listed() {
-    private_apt apt-cache show "$PACKAGE" 2>/dev/null | sed -n 's/^Version: //p' | sort -uV
+    { private_apt apt-cache show "$PACKAGE" 2>/dev/null || :; } | sed -n 's/^Version: //p' | sort -uV
 }
 
 # usage: needed: the files that the archive has of all that is needed

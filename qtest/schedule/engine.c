@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "old-libc.h"
 #include "real.h"
 #include "schedule.h"
 

@@ -29,6 +29,7 @@
 
 #include "engine.h"
 #include "fortified.h"
+#include "old-libc.h"
 #include "real.h"
 
 /*
