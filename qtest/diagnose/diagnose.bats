@@ -284,6 +284,45 @@ first_child() {
     grep -q '1 were freed' namespace.out
 }
 
+# usage: other_root: $qemu is run in user and mount namespaces of its own, where its
+# file has the name of another program out here, as in a container
+other_root() {
+    mkdir outside inside
+    cp /bin/true outside/qemu-system-x86_64
+    cp "$qemu" inside/
+    # which it seeks beside itself
+    QEMU_MODULE_DIR=$(find /usr/lib -path '*/qemu/accel-tcg-x86_64.so' -printf '%h\n' -quit)
+    export QEMU_MODULE_DIR
+    cat >launcher <<EOF
+#!/bin/sh
+exec unshare --user --map-root-user --mount sh -c '
+mount --bind $here/inside $here/outside && exec "\$@"' sh $here/outside/qemu-system-x86_64 "\$@"
+EOF
+    chmod +x launcher
+    qemu=$here/launcher
+    "$qemu" --version || skip "no right to make user and mount namespaces"
+}
+
+@test "diagnose: in another mount namespace, where file names are the process's own" {
+    begin
+    other_root
+    hang lost-bh 1 "readlink /proc/\$AIO_WAKEUP_PID/exe; $tool --wake \$AIO_WAKEUP_PID"
+    grep -qx "$here/outside/qemu-system-x86_64" held
+    grep -q '^LOST WAKEUP: PID' held
+    grep -q 'bottom half .* is scheduled' held
+    [[ $output == *"1 were freed"* ]]
+}
+
+@test "watch: a QEMU in another mount namespace" {
+    begin
+    other_root
+    run timeout 60 "$watcher" --after 1 --wake -- "$verdict" --scenario lost-bh --rounds 1 --patience 20000 "$qemu"
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ $output == *"watch: LOST WAKEUP: PID "*"the main loop runs"* ]]
+    [[ $output == *"1 QEMU processes seen, 1 lost wakeups"* ]]
+}
+
 @test "diagnose: wrong use, one line each" {
     begin
     boot "$BATS_FILE_TMPDIR/halt.bin"
