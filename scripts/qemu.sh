@@ -56,7 +56,7 @@ choose_devices() {
     # 10.2 and 11.0: the tables of ACPI call a function of CXL that has no stub
     ! grep -qs cxl_fmws_get_all_sorted "$set/src/hw/acpi/cxl.c" ||
         grep -q cxl_fmws_get_all_sorted "$set/src/hw/cxl/cxl-host-stubs.c" || {
-        wanted_devices+=(PXB CXL)
+        wanted_devices+=(PXB CXL CXL_MEM_DEVICE)
         [ "$arch" != x86_64 ] || wanted_devices+=(Q35)
     }
     [ -d "$set/src/$(dirname "$devices")" ] || return 0

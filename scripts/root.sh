@@ -39,16 +39,17 @@ listed() {
     { private_apt apt-cache show "$PACKAGE" 2>/dev/null || :; } | sed -n 's/^Version: //p' | sort -uV
 }
 
-# usage: needed: the files that the archive has of all that is needed
+# usage: needed: all packages that it takes, as NAME=VERSION, one a line
 needed() {
-    private_apt apt-get install --no-install-recommends --print-uris -y "$PACKAGE=$chosen" |
-        sed -n "s/^'[^']*' \([^ ]*\.deb\) .*/\1/p" | sort
+    private_apt apt-get install --no-install-recommends --simulate "$PACKAGE=$chosen" |
+        sed -n 's/^Inst \([^ ]*\) .*(\([^ ]*\) .*/\1=\2/p' | sort
 }
 
 download() {
-    rm -rf "$apt/cache/archives"
-    mkdir -p "$apt/cache/archives/partial" || return
-    private_apt apt-get install --no-install-recommends --download-only -y "$PACKAGE=$chosen"
+    local names
+    mkdir -p "$new/packages" && cd "$new/packages" || return
+    mapfile -t names <"$apt/needed"
+    private_apt apt-get download "${names[@]}"
 }
 
 # Debian 12 and later have /bin, /lib and the like below /usr; so has this root,
@@ -59,10 +60,11 @@ unpack() {
     for name in bin sbin lib lib64; do
         mkdir "$new/files/usr/$name" && ln -s "usr/$name" "$new/files/$name" || return
     done
-    for deb in "$apt"/cache/archives/*.deb; do
+    for deb in "$new"/packages/*.deb; do
         dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$new/files" --keep-directory-symlink \
             --no-same-owner --no-overwrite-dir --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' || return
     done
+    rm -rf "$new/packages"
     [ -x "$new/files/usr/bin/$PROGRAM" ]
 }
 
@@ -131,7 +133,7 @@ if [ ! -e "$root/$PROGRAM" ] || [ "$update" = yes ]; then
     private_folder "root-$suite"
     private_sources deb "$suite"
     empty_state || die "cannot make the folder $apt/state"
-    at_end "$new" "$apt/cache/archives"
+    at_end "$new"
     rm -f "$apt/needed" "$apt/chosen"
     if ! step_tail=0 step "asking what $PACKAGE of $suite${version:+, $version,} needs" "$log-ask.log" ask; then
         why="it is out of reach; check the network and what apt has for sources"

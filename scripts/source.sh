@@ -51,7 +51,7 @@ why_not() {
     [ -z "$package" ] && [ -n "$versions" ] || return 0
     chosen=$(pick_version "$version" <<<"$versions")
     if [ -n "$chosen" ]; then
-        grep -q ' 404 ' "$BUILD/log/source-$log.log" || return 0
+        grep -qi 'not found' "$BUILD/log/source-$log.log" || return 0
         rest=$(grep -vxF "$chosen" <<<"$versions" | paste -sd' ') || :
         printf 'the archive lists qemu %s in %s, and does not serve it%s\n' "$chosen" "$suite" \
             "${rest:+; it lists $rest, too: --suite $suite=VERSION}"
