@@ -5,7 +5,8 @@
 #
 # usage: check.sh [--only SUITE]... [--tree DIR]...
 #
-#   --only SUITE   one of: shell scripts module series unit mutants qtest iotest verdict diagnose boot models
+#   --only SUITE   one of: shell scripts module series unit mutants qtest iotest verdict install ring
+#                  diagnose boot models
 #                  without --only all of these; besides: windows (ten minutes)
 #   --tree DIR     in the suite series: this QEMU tree, too, for a generation that
 #                  no source package has (2.3 to 2.4-rc1)
@@ -30,7 +31,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit mutants qtest iotest verdict diagnose boot models)
+[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit mutants qtest iotest verdict install ring diagnose boot models)
 
 take_build_folder
 guarded "$SCRIPTS/packages.sh" check
@@ -327,6 +328,28 @@ suite_verdict() {
         ! build patched || expect 0 "verdict with aio=$aio on the patched build: NOT AFFECTED" \
             "$log/verdict-patched-$aio" "$SCRIPTS/verdict.sh" --aio "$aio" "$built/qemu-system-x86_64"
     done
+}
+
+# What somebody is about to install: the release of today, and one whose C library
+# is older than this machine's.
+suite_install() {
+    local release
+    for release in sid bullseye; do
+        expect 1 "verdict on the QEMU of $release: AFFECTED" "$log/verdict-$release" \
+            "$SCRIPTS/verdict.sh" --seconds 30 --suite "$release"
+    done
+}
+
+# 10.2.2, whose main loop sleeps on the ring, from the source beside sid's newest
+suite_ring() {
+    local version=sid=10.2.2 folder name='stock 10.2.2, with the ring'
+    if ! folder=$(guarded "$SCRIPTS/qemu.sh" --suite $version 2>"$log/ring-build"); then
+        result skip "$name" "$(tail -n 1 "$log/ring-build")"
+        return
+    fi
+    unit_on $version stock
+    expect 1 "verdict on $name: AFFECTED" "$log/ring-verdict" \
+        "$SCRIPTS/verdict.sh" --seconds 30 "$folder/qemu-system-x86_64"
 }
 
 # usage: with_debug_info FILE: the stock build linked again, its event loop (one
