@@ -11,6 +11,10 @@
 #   ./build.sh tools          SIGTERM before the sleep of qemu-storage-daemon and others
 #   ./build.sh mutants        QEMU with known bugs in it: which case notices?
 #   ./build.sh verdict [BIN]  is this QEMU affected?  (no QEMU source, no root)
+#   ./build.sh verdict --suite NAME
+#                             is the QEMU that this Debian release would install?
+#   ./build.sh release --tree DIR
+#                             a row of the table of releases: fits, builds, tests
 #   ./build.sh diagnose PID   is this hung QEMU that hang?  --wake frees it
 #   ./build.sh watch CMD...   run a test suite; report each QEMU in it that hangs so
 #   ./build.sh apply --tree DIR [--upto STATE | --with-tests] [--dry-run] [--reverse]

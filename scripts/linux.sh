@@ -14,6 +14,7 @@
 # cache folder, and are unpacked, not installed; no root is needed.
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$SCRIPTS/apt.sh"
 
 # The cloud kernel: a third of the size, and it has every driver we use.
 packages_of() {
@@ -33,19 +34,10 @@ modules_of() {
     echo efivarfs
 }
 
-private_apt() {
-    local tool=$1
-    shift
-    "$tool" -q -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
-        -o Dir::State::status=/dev/null -o Dir::State::Lists="$apt/lists" \
-        -o Dir::Cache="$apt/cache" -o APT::Sandbox::User="$(id -un)" \
-        -o Acquire::Languages=none "$@"
-}
-
 download() {
     local package names=()
     rm -rf "$apt/download"
-    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/download" || return
+    mkdir -p "$apt/download" || return
     cd "$apt/download" || return
     private_apt apt-get update || :
     for package in $(packages_of "$arch"); do
@@ -102,7 +94,8 @@ PATH=$PATH:/usr/sbin:/sbin
 need_commands "getting Debian's kernel" apt-get=apt dpkg-deb=dpkg cpio=cpio gcc=gcc depmod=kmod
 take_build_folder
 
-apt=$CACHE/apt-linux-$arch
+private_folder "linux-$arch"
+apt_options+=(-o APT::Architecture="$arch" -o APT::Architectures="$arch" -o Dir::State::status=/dev/null)
 kept=$CACHE/linux-$arch
 if [ ! -d "$kept" ] || [ "$update" = yes ]; then
     need_space "$CACHE" 150 "Debian's kernel for $arch"

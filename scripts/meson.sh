@@ -13,6 +13,7 @@
 # the machine's apt configuration.
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$SCRIPTS/apt.sh"
 
 case ${1:-} in
 -h | --help) print_help "$0"; exit 0 ;;
@@ -27,36 +28,27 @@ new_enough() { [ "$(printf '%s\n' "$wanted" "${1:-0}" | sort -V | head -n 1)" = 
 ! new_enough "$(/usr/bin/python3 -c 'import mesonbuild.coredata as c; print(c.version)' 2>/dev/null)" ||
     exit 0
 
-own=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
-[ -n "$own" ] || cannot "/etc/os-release does not name this Debian release"
+own=$(own_release)
 need_commands "getting a newer meson" apt-get=apt dpkg-deb=dpkg
 kept=$CACHE/meson-$own-backports
 modules=$kept/usr/lib/python3/dist-packages
 version() { PYTHONPATH=$modules /usr/bin/python3 -c 'import mesonbuild.coredata as c; print(c.version)' 2>/dev/null; }
 
 download() {
-    local uri
-    # shellcheck disable=SC2016  # apt's own fields
-    uri=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-        awk -v own="$own" '$2 == own && $3 == "main" { print $1; exit }')
-    [ -n "$uri" ] || return
     rm -rf "$kept.new"
-    mkdir -p "$kept.new/lists/partial" "$kept.new/cache/archives/partial" "$kept.new/sources.d" && cd "$kept.new" || return
-    printf 'deb %s %s-backports main\n' "$uri" "$own" >sources.d/private.list
-    private_apt update && private_apt download "meson/$own-backports" && dpkg-deb -x ./meson_*.deb .
-}
-
-private_apt() {
-    apt-get -q -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$PWD/sources.d" \
-        -o Dir::State::Lists="$PWD/lists" -o Dir::Cache="$PWD/cache" \
-        -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none "$@"
+    mkdir -p "$kept.new" && cd "$kept.new" || return
+    # an archive that lacks one of the suites makes this fail
+    private_apt apt-get update || :
+    private_apt apt-get download "meson/$own-backports" && dpkg-deb -x ./meson_*.deb .
 }
 
 if ! new_enough "$(version)"; then
     at_end "$kept.new"
+    private_folder "meson-$own"
+    private_sources deb "$own-backports"
     step "getting the meson of $own-backports" "$BUILD/log/meson.log" download ||
         cannot "meson $wanted is out of reach: this machine has an older one, and the archive's $own-backports was not served"
-    rm -rf "$kept.new/lists" "$kept.new/cache" "$kept"
+    rm -rf "$kept"
     mv "$kept.new" "$kept"
     new_enough "$(version)" || cannot "the meson of $own-backports is older than $wanted"
 fi
