@@ -31,7 +31,9 @@ NEEDED_MIB=800
 empty_state() {
     mkdir -p "$apt/state" && : >"$apt/state/status" || return
     apt_options+=(-o Dir::State="$apt/state" -o Dir::State::status="$apt/state/status"
-        -o Dir::State::Lists="$apt/lists")
+        -o Dir::State::Lists="$apt/lists"
+        -o Dir::Etc::Preferences="$apt/preferences" -o Dir::Etc::PreferencesParts=/dev/null)
+    : >"$apt/preferences"
 }
 
 # usage: listed: the versions that the archive lists
@@ -118,7 +120,11 @@ ask() {
     # a suite less (security) makes this fail; what is listed counts
     private_apt apt-get update || :
     chosen=$(listed | pick_version "$version")
-    [ -z "$chosen" ] || needed >"$apt/needed"
+    if [ -n "$chosen" ]; then
+        # its parts depend on each other's very version
+        printf 'Package: src:qemu\nPin: version %s\nPin-Priority: 1001\n' "$chosen" >"$apt/preferences"
+        needed >"$apt/needed"
+    fi
     printf '%s\n' "$chosen" >"$apt/chosen"
     [ -s "$apt/needed" ]
 }

@@ -12,6 +12,7 @@ package() {
     mkdir -p files/DEBIAN archive/pool
     cat >files/DEBIAN/control <<END
 Package: $1
+Source: qemu
 Version: $2
 Architecture: $(dpkg --print-architecture)
 Maintainer: test <test@localhost>
@@ -82,7 +83,7 @@ index() {
     )
     mkdir -p etc/sources.list.d
     echo "deb [trusted=yes] file:$here/archive $(. /etc/os-release && echo "$VERSION_CODENAME") main" >etc/sources.list
-    real=$(command -v apt-config)
+    real=${real:-$(command -v apt-config)}
     fake apt-config <<END
 exec $real -o Dir::Etc::sourcelist=$here/etc/sources.list -o Dir::Etc::sourceparts=$here/etc/sources.list.d "\$@"
 END
