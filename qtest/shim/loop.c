@@ -28,7 +28,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "glib.h"
+#include "glib-calls.h"
 #include "loop.h"
 #include "mutant.h"
 #include "note.h"

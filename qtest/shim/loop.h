@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "glib.h"
+#include "glib-calls.h"
 
 /* False: this program is none of our business, every call goes straight on. */
 extern bool shim_active;

@@ -4,7 +4,7 @@
  * QEMU from 2.3 to 11.1.  glib's own loops (GTK's, an iothread's) do not come
  * here: inside glib these names are bound to glib itself.
  */
-#include "glib.h"
+#include "glib-calls.h"
 #include "loop.h"
 #include "real.h"
 

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "glib.h"
+#include "glib-calls.h"
 #include "loop.h"
 #include "note.h"
 #include "real.h"
