@@ -11,6 +11,8 @@
 #   ./build.sh tools          SIGTERM before the sleep of qemu-storage-daemon and others
 #   ./build.sh mutants        QEMU with known bugs in it: which case notices?
 #   ./build.sh verdict [BIN]  is this QEMU affected?  (no QEMU source, no root)
+#   ./build.sh shim -- COMMAND
+#                             run it with a library that keeps QEMU's wakeups
 #   ./build.sh diagnose PID   is this hung QEMU that hang?  --wake frees it
 #   ./build.sh watch CMD...   run a test suite; report each QEMU in it that hangs so
 #   ./build.sh apply --tree DIR [--upto STATE | --with-tests] [--dry-run] [--reverse]

@@ -27,7 +27,7 @@ expect() {
         echo "ok $number - $name: ${got:-nothing} fails"
     else
         echo "not ok $number - $name: '$got' fails instead of '$want', status $status"
-        sed 's/^/# /' <<<"$out"
+        printf '# %s\n' "${out//$'\n'/$'\n# '}"
         wrong=1
     fi
 }
