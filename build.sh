@@ -13,6 +13,7 @@
 #   ./build.sh verdict [BIN]  is this QEMU affected?  (no QEMU source, no root)
 #   ./build.sh shim -- COMMAND
 #                             run it with a library that keeps QEMU's wakeups
+#   ./build.sh package        Debian packages of the tools and of that library
 #   ./build.sh diagnose PID   is this hung QEMU that hang?  --wake frees it
 #   ./build.sh watch CMD...   run a test suite; report each QEMU in it that hangs so
 #   ./build.sh apply --tree DIR [--upto STATE | --with-tests] [--dry-run] [--reverse]

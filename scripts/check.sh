@@ -367,9 +367,9 @@ suite_shim() {
     expect 1 "verdict on the installed QEMU: AFFECTED" "$log/shim-verdict-without" \
         "$SCRIPTS/verdict.sh" "$own"
     expect 0 "verdict on the installed QEMU with the shim: NOT AFFECTED" "$log/shim-verdict" \
-        "$SCRIPTS/verdict.sh" --shim "$own"
+        "$SCRIPTS/verdict.sh" --seconds 40 --shim "$own"
     expect 1 "verdict on it with a shim for sleepers only: AFFECTED" "$log/shim-verdict-only-in-poll" \
-        "$SCRIPTS/verdict.sh" --preload "$shim/mutant-only-in-poll.so" "$own"
+        "$SCRIPTS/verdict.sh" --seconds 40 --preload "$shim/mutant-only-in-poll.so" "$own"
     tap "SIGTERM during a flush, stock" "$log/shim-request-stock.tap" \
         "$shim/test-request" "$own" 8 lost
     tap "SIGTERM during a flush, with a shim that forgets it" "$log/shim-request-wrong.tap" \

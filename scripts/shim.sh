@@ -56,7 +56,7 @@ wrapper() {
 
 # for each place: one line what to do, then what to type or to write
 how() {
-    local self=$0 qemu domain
+    local self=${AIO_WAKEUP_SELF:-$0} qemu domain
     qemu=$(command -v qemu-system-x86_64 || echo /usr/bin/qemu-system-x86_64)
     case $self in "$PWD"/*) self=.${self#"$PWD"} ;; esac
     [ "$self" != ./scripts/shim.sh ] || self='./build.sh shim'
@@ -96,7 +96,7 @@ A container: mount the library and name it
 A copy of the binary that needs no environment:
     cp $qemu ./qemu-system-x86_64; patchelf --add-needed $library ./qemu-system-x86_64
 
-To see that it is there: ./build.sh diagnose PID, the line "shim"; to leave it out
+To see that it is there: ${self% shim} diagnose PID, the line "shim"; to leave it out
 for one QEMU: AIO_WAKEUP_SHIM=off in its environment.
 EOF
 }

@@ -39,6 +39,7 @@ static char *opt_keep;
 static char *opt_aio = (char *)"threads";
 static char *opt_hold;
 static char *opt_preload;
+static char *opt_shim_library;
 static gboolean opt_shim;
 static gboolean opt_json;
 static gboolean opt_show;
@@ -73,7 +74,9 @@ static const GOptionEntry entries[] = {
       "run this shell command beside each hang (--rounds N of them), with "
       "AIO_WAKEUP_PID set; it may free QEMU", "COMMAND" },
     { "shim", 0, 0, G_OPTION_ARG_NONE, &opt_shim,
-      "judge the binary together with the shim of this build", NULL },
+      "judge the binary together with the shim", NULL },
+    { "shim-library", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME,
+      &opt_shim_library, "where the shim is", "FILE.so" },
     { "preload", 0, 0, G_OPTION_ARG_FILENAME, &opt_preload,
       "the same with another library", "FILE.so" },
     { "engine", 0, 0, G_OPTION_ARG_FILENAME, &opt_engine,
@@ -254,7 +257,8 @@ static int verdict(const char *program, const GPtrArray *chosen)
                                     "schedule/aio-wakeup-schedule.so");
     g_autofree char *guests = built(opt_guest_dir, program, "guest");
     g_autofree char *schedules = built(opt_schedule_dir, program, "schedule");
-    g_autofree char *preload = built(opt_preload, program,
+    g_autofree char *preload = built(opt_preload ? opt_preload
+                                                 : opt_shim_library, program,
                                      "shim/libaio-wakeup-shim.so");
     g_autofree char *scratch = NULL;
     g_autofree char *binary = NULL;
