@@ -371,11 +371,11 @@ suite_shim() {
     expect 1 "verdict on it with a shim for sleepers only: AFFECTED" "$log/shim-verdict-only-in-poll" \
         "$SCRIPTS/verdict.sh" --seconds 40 --preload "$shim/mutant-only-in-poll.so" "$own"
     tap "SIGTERM during a flush, stock" "$log/shim-request-stock.tap" \
-        "$shim/test-request" "$own" 8 lost
+        "$shim/test-request" "$own" 20 lost
     tap "SIGTERM during a flush, with a shim that forgets it" "$log/shim-request-wrong.tap" \
-        env LD_PRELOAD="$shim/mutant-not-nested.so" "$shim/test-request" "$own" 8 lost
+        env LD_PRELOAD="$shim/mutant-not-nested.so" "$shim/test-request" "$own" 20 lost
     tap "SIGTERM during a flush, with the shim" "$log/shim-request.tap" \
-        env LD_PRELOAD="$shim/libaio-wakeup-shim.so" "$shim/test-request" "$own" 20 kept
+        env LD_PRELOAD="$shim/libaio-wakeup-shim.so" "$shim/test-request" "$own" 10 kept
     tap "the shim where users put it" "$log/shim.bats.tap" \
         env -u AIO_WAKEUP_HOLDS AIO_WAKEUP_CHECK_BUILD="$BUILD" bats --tap "$ROOT/qtest/shim"
 }

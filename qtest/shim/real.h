@@ -5,6 +5,15 @@
 
 #include <dlfcn.h>
 
+/*
+ * By their oldest versions, so that a library that was built on Debian 12 also
+ * loads on Debian 11, whose libdl has them.
+ */
+#ifdef __x86_64__
+__asm__(".symver dlsym, dlsym@GLIBC_2.2.5");
+__asm__(".symver dladdr, dladdr@GLIBC_2.2.5");
+#endif
+
 #define SHIM_EXPORT __attribute__((visibility("default")))
 
 /*
