@@ -94,7 +94,8 @@ A container: mount the library and name it
   (its libc must be as new as the one here, $(ldd --version | sed -n '1s/.* //p'))
 
 A copy of the binary that needs no environment:
-    cp $qemu ./qemu-system-x86_64; patchelf --add-needed $library ./qemu-system-x86_64
+    cp $qemu $qemu-kept; patchelf --add-needed $library $qemu-kept
+  (beside the original, where it finds its modules)
 
 To see that it is there: ${self% shim} diagnose PID, the line "shim"; to leave it out
 for one QEMU: AIO_WAKEUP_SHIM=off in its environment.

@@ -187,6 +187,10 @@ EOF
     command -v patchelf >/dev/null || skip "patchelf is missing; apt-get install patchelf"
     cp "$qemu" qemu-system-x86_64
     patchelf --add-needed "$shim" qemu-system-x86_64
+    # the copy does not find its modules by itself
+    for modules in /usr/lib/*/qemu; do
+        [ ! -d "$modules" ] || export QEMU_MODULE_DIR=$modules
+    done
     AIO_WAKEUP_SHIM=verbose ./qemu-system-x86_64 "${plain[@]}" 2>err 3>&- &
     pid=$!
     pids+=("$pid")
