@@ -133,7 +133,7 @@ void loop_queried(const struct pollfd *fds, int n)
     polled_set(fds, n);
     if (wakeup_fd == -2) {
         wakeup_fd = find_wakeup_fd(fds, n);
-        if (ring_is_hidden(fds, n)) {
+        if (ring_find(fds, n)) {
             note->blind = 1;
             note_say("the main loop polls an io_uring that cannot be followed:"
                      " liburing is linked into this program");

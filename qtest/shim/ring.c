@@ -8,7 +8,8 @@
  *
  * liburing's functions are declared here, because neither building nor loading
  * the shim may need it.  Its struct io_uring is part of liburing.so.2's ABI;
- * where it does not look like that, every wait on any ring counts as one.
+ * where it does not look like that, every wait on any ring counts as one, if the
+ * main loop polls a ring at all.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -41,6 +42,7 @@ int io_uring_queue_init(unsigned entries, struct io_uring *ring,
 int io_uring_submit_and_wait(struct io_uring *ring, unsigned wait_nr);
 
 static _Atomic bool unknown_layout;
+static _Atomic bool main_has_ring;  /* since QEMU 10.2 */
 static bool refused;
 
 static bool is_ring(int fd)
@@ -59,17 +61,12 @@ void ring_refuse(void)
     refused = true;
 }
 
-bool ring_is_hidden(const struct pollfd *fds, int n)
+bool ring_find(const struct pollfd *fds, int n)
 {
-    if (REAL(io_uring_submit_and_wait)) {
-        return false;
-    }
     for (int i = 0; i < n; i++) {
-        if (is_ring(fds[i].fd)) {
-            return true;
-        }
+        main_has_ring = main_has_ring || is_ring(fds[i].fd);
     }
-    return false;
+    return main_has_ring && !REAL(io_uring_submit_and_wait);
 }
 
 SHIM_EXPORT int io_uring_queue_init(unsigned entries, struct io_uring *ring,
@@ -83,7 +80,6 @@ SHIM_EXPORT int io_uring_queue_init(unsigned entries, struct io_uring *ring,
     ret = REAL(io_uring_queue_init)(entries, ring, flags);
     if (ret == 0 && shim_active && access("/proc/self/fd", F_OK) == 0 &&
         !is_ring(ring->fd)) {
-        note_say("this liburing is a stranger: each wait on a ring counts");
         unknown_layout = true;
     }
     return ret;
@@ -95,6 +91,9 @@ static void waited(const struct io_uring *ring)
     bool unknown = atomic_load_explicit(&unknown_layout,
                                         memory_order_relaxed);
 
+    if (unknown && !main_has_ring) {
+        return;
+    }
     polls_main_ring = unknown || polled_has(ring->fd);
     if (polls_main_ring &&
         (unknown || *ring->cq_head !=

@@ -10,9 +10,11 @@ struct pollfd;
 void ring_refuse(void);
 
 /*
- * Does the main loop poll a ring (of these @n descriptors) through a liburing
- * that is linked into the program, so that no call shows what others take?
+ * Looks for a ring among the @n descriptors that the main loop polls first.
+ *
+ * Returns: true if there is one, and liburing is linked into the program, so
+ * that no call shows what others take off that ring.
  */
-bool ring_is_hidden(const struct pollfd *fds, int n);
+bool ring_find(const struct pollfd *fds, int n);
 
 #endif
