@@ -15,6 +15,9 @@
 #                             is the QEMU that this Debian release would install?
 #   ./build.sh release --tree DIR
 #                             a row of the table of releases: fits, builds, tests
+#   ./build.sh shim -- COMMAND
+#                             run it with a library that keeps QEMU's wakeups
+#   ./build.sh package        Debian packages of the tools and of that library
 #   ./build.sh diagnose PID   is this hung QEMU that hang?  --wake frees it
 #   ./build.sh watch CMD...   run a test suite; report each QEMU in it that hangs so
 #   ./build.sh apply --tree DIR [--upto STATE | --with-tests] [--dry-run] [--reverse]

@@ -6,7 +6,7 @@
 # usage: check.sh [--only SUITE]... [--tree DIR]...
 #
 #   --only SUITE   one of: shell scripts module series unit mutants qtest iotest verdict install ring
-#                  diagnose boot models
+#                  diagnose shim explore boot models
 #                  without --only all of these; besides: windows (ten minutes)
 #   --tree DIR     in the suite series: this QEMU tree, too, for a generation that
 #                  no source package has (2.3 to 2.4-rc1)
@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit mutants qtest iotest verdict install ring diagnose boot models)
+[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit mutants qtest iotest verdict install ring diagnose shim boot models)
 
 take_build_folder
 guarded "$SCRIPTS/packages.sh" check
@@ -375,6 +375,32 @@ suite_diagnose() {
     tap "diagnose and watch" "$log/diagnose.tap" env -u AIO_WAKEUP_HOLDS \
         AIO_WAKEUP_CHECK_BUILD="$BUILD" DIAGNOSE_PATCHED="$patched" DIAGNOSE_DEBUG_INFO="$debug" \
         bats --jobs 4 --tap "$ROOT/qtest/diagnose"
+}
+
+# The shim on the distribution's own QEMU; a wrong one on the same is noticed.
+suite_shim() {
+    local own shim=$BUILD/module/shim
+    own=$(command -v qemu-system-x86_64)
+    if ! guarded "$SCRIPTS/module.sh"; then
+        result not "the test module" "it could not be built"
+        return
+    fi
+    tap "the shim and wrong ones, without QEMU" "$log/shim.tap" \
+        "$ROOT/qtest/shim/test-shim.sh" "$shim/test-shim" "$shim/libaio-wakeup-shim.so" "$shim"
+    expect 1 "verdict on the installed QEMU: AFFECTED" "$log/shim-verdict-without" \
+        "$SCRIPTS/verdict.sh" "$own"
+    expect 0 "verdict on the installed QEMU with the shim: NOT AFFECTED" "$log/shim-verdict" \
+        "$SCRIPTS/verdict.sh" --seconds 40 --shim "$own"
+    expect 1 "verdict on it with a shim for sleepers only: AFFECTED" "$log/shim-verdict-only-in-poll" \
+        "$SCRIPTS/verdict.sh" --seconds 40 --preload "$shim/mutant-only-in-poll.so" "$own"
+    tap "SIGTERM during a flush, stock" "$log/shim-request-stock.tap" \
+        "$shim/test-request" "$own" 20 lost
+    tap "SIGTERM during a flush, with a shim that forgets it" "$log/shim-request-wrong.tap" \
+        env LD_PRELOAD="$shim/mutant-not-nested.so" "$shim/test-request" "$own" 20 lost
+    tap "SIGTERM during a flush, with the shim" "$log/shim-request.tap" \
+        env LD_PRELOAD="$shim/libaio-wakeup-shim.so" "$shim/test-request" "$own" 10 kept
+    tap "the shim where users put it" "$log/shim.bats.tap" \
+        env -u AIO_WAKEUP_HOLDS AIO_WAKEUP_CHECK_BUILD="$BUILD" bats --tap "$ROOT/qtest/shim"
 }
 
 # A boot of UEFI and Debian's kernel under a schedule, on a QEMU of each kind.

@@ -6,8 +6,8 @@
 #
 # usage: packages.sh [--list] JOB...
 #
-#   JOB      verdict, main or check, each includes the one before it; windows;
-#            libguestfs (for soak, too)
+#   JOB      verdict, main or check, each includes the one before it; package;
+#            windows; libguestfs (for soak, too)
 #   --list   only print the missing ones, one a line
 #
 # As root the packages are installed; otherwise the one command that does so is
@@ -34,6 +34,10 @@ wanted() {
         echo clang lld qemu-system-arm qemu-efi-aarch64 # another one
         echo spin parallel bsdextrautils # the models
         ;;
+    package)
+        wanted verdict
+        echo dpkg-dev debhelper lintian
+        ;;
     windows)
         wanted verdict # the guest; and what QEMU's own build needs, native
         echo dpkg-dev patch rsync ccache jq make python3
@@ -47,7 +51,7 @@ wanted() {
         echo clang lld # the UEFI program for aarch64
         echo util-linux procps parallel gnuplot-nox stress-ng
         ;;
-    *) die "unknown job '$1'; one of verdict, main, check, windows, libguestfs" ;;
+    *) die "unknown job '$1'; one of verdict, main, check, package, windows, libguestfs" ;;
     esac
 }
 
@@ -80,7 +84,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#jobs[@]} -gt 0 ] || die "which job? verdict, main, check, windows or libguestfs"
+[ ${#jobs[@]} -gt 0 ] || die "which job? verdict, main, check, package, windows or libguestfs"
 
 command -v dpkg-query >/dev/null ||
     cannot "this is not a Debian system: install by hand what README.md names"

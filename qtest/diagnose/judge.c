@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "judge.h"
+#include "shim.h"
 #include "threads.h"
 
 /* Between two looks; longer than a busy host keeps a thread waiting, mostly */
@@ -565,6 +566,7 @@ static void name_target(Judge *j)
 {
     j->d->program = g_strdup(j->t->name);
     j->d->version = g_strdup(image_version(j->t->image));
+    j->d->shim = shim_text(j->t);
 }
 
 Diagnosis *diagnose_process(int pid, gint64 within_us, GError **error)
@@ -726,6 +728,7 @@ void diagnosis_free(Diagnosis *d)
     g_free(d->notifier);
     g_free(d->timers);
     g_free(d->how);
+    g_free(d->shim);
     g_free(d->woken);
     g_free(d);
 }

@@ -33,6 +33,7 @@ typedef struct Diagnosis {
     char *notifier;             /* or NULL */
     char *timers;               /* or NULL */
     GPtrArray *threads;         /* strings, all others */
+    char *shim;                 /* what it has done, or NULL: none */
     char *how;                  /* how the facts were come by, or NULL */
     gint64 timeout_ms;          /* of the main loop's poll; -1: none */
     gint64 still_ms;            /* its thread has not run for so long; or -1 */

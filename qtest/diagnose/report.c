@@ -31,6 +31,7 @@ void report_text(const Diagnosis *d, const char *what)
     for (guint i = 0; i < d->threads->len; i++) {
         print_line(i ? "" : "threads", d->threads->pdata[i]);
     }
+    print_line("shim", d->shim);
     print_line("known by", d->how);
     print_line("woken", d->woken);
 }
@@ -68,6 +69,7 @@ void report_json(const Diagnosis *d, const char *what)
     add_bool(b, "io-uring", d->ring);
     add_string(b, "timers", d->timers);
     add_list(b, "threads", d->threads);
+    add_string(b, "shim", d->shim);
     add_string(b, "known-by", d->how);
     add_string(b, "woken", d->woken);
     add_bool(b, "freed", d->freed);

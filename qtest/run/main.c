@@ -38,6 +38,9 @@ static char *opt_schedule_dir;
 static char *opt_keep;
 static char *opt_aio = (char *)"threads";
 static char *opt_hold;
+static char *opt_preload;
+static char *opt_shim_library;
+static gboolean opt_shim;
 static gboolean opt_json;
 static gboolean opt_show;
 static gboolean opt_progress;
@@ -70,6 +73,12 @@ static const GOptionEntry entries[] = {
     { "hold", 0, 0, G_OPTION_ARG_STRING, &opt_hold,
       "run this shell command beside each hang (--rounds N of them), with "
       "AIO_WAKEUP_PID set; it may free QEMU", "COMMAND" },
+    { "shim", 0, 0, G_OPTION_ARG_NONE, &opt_shim,
+      "judge the binary together with the shim", NULL },
+    { "shim-library", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME,
+      &opt_shim_library, "where the shim is", "FILE.so" },
+    { "preload", 0, 0, G_OPTION_ARG_FILENAME, &opt_preload,
+      "the same with another library", "FILE.so" },
     { "engine", 0, 0, G_OPTION_ARG_FILENAME, &opt_engine,
       "the schedule engine", "FILE.so" },
     { "guest-dir", 0, 0, G_OPTION_ARG_FILENAME, &opt_guest_dir,
@@ -248,6 +257,9 @@ static int verdict(const char *program, const GPtrArray *chosen)
                                     "schedule/aio-wakeup-schedule.so");
     g_autofree char *guests = built(opt_guest_dir, program, "guest");
     g_autofree char *schedules = built(opt_schedule_dir, program, "schedule");
+    g_autofree char *preload = built(opt_preload ? opt_preload
+                                                 : opt_shim_library, program,
+                                     "shim/libaio-wakeup-shim.so");
     g_autofree char *scratch = NULL;
     g_autofree char *binary = NULL;
     g_autofree char *version = NULL;
@@ -265,9 +277,13 @@ static int verdict(const char *program, const GPtrArray *chosen)
     };
     Report report = { .results = results };
 
+    if (opt_shim || opt_preload) {
+        report.preload = opts.preload = preload;
+    }
     if (!need_file(engine, "schedule engine") ||
         !need_file(guests, "guest firmware") ||
-        !need_file(schedules, "schedule")) {
+        !need_file(schedules, "schedule") ||
+        (opts.preload && !need_file(preload, "library to preload"))) {
         return EXIT_USE;
     }
     report.binary = opt_binary ? opt_binary[0] : DEFAULT_BINARY;

@@ -118,18 +118,29 @@ static GPtrArray *make_args(const QemuConfig *config, const char *dir)
     return args;
 }
 
+/* Each call of QEMU comes to @library first */
+static char **put_in_front(char **env, const char *library)
+{
+    const char *old = g_environ_getenv(env, "LD_PRELOAD");
+    g_autofree char *preload =
+        old && *old ? g_strdup_printf("%s:%s", library, old)
+                    : g_strdup(library);
+
+    return g_environ_setenv(env, "LD_PRELOAD", preload, true);
+}
+
 static char **make_env(const QemuConfig *config, const char *log)
 {
     char **env = g_get_environ();
 
+    if (config->preload) {
+        env = put_in_front(env, config->preload);
+    }
     if (config->engine) {
-        const char *old = g_environ_getenv(env, "LD_PRELOAD");
-        g_autofree char *preload =
-            old && *old ? g_strdup_printf("%s:%s", config->engine, old)
-                        : g_strdup(config->engine);
         g_autofree char *rounds = g_strdup_printf("%u", config->log_rounds);
 
-        env = g_environ_setenv(env, "LD_PRELOAD", preload, true);
+        /* a thread is held before the call that the preloaded library sees */
+        env = put_in_front(env, config->engine);
         env = g_environ_setenv(env, "AIO_WAKEUP_LOG", log, true);
         env = g_environ_setenv(env, "AIO_WAKEUP_LOG_ROUNDS", rounds, true);
         if (config->schedule) {

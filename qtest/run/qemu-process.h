@@ -21,6 +21,7 @@ typedef struct QemuConfig {
     const char *binary;
     const char *firmware;       /* image of the scenario, 64 KiB */
     const char *engine;         /* preloaded library, or NULL for a free run */
+    const char *preload;        /* library that QEMU is to run with, or NULL */
     const char *schedule;       /* schedule file, or NULL for a free run */
     const char *const *options; /* more options for QEMU, or NULL */
     const char *aio;            /* aio= of the disk: "threads", ... */

@@ -28,6 +28,9 @@ void report_text(const Report *report, bool show_columns)
     if (report->version) {
         printf(" (version %s)", report->version);
     }
+    if (report->preload) {
+        printf(" with %s", report->preload);
+    }
     printf("%s%s\n", report->reason ? ": " : "",
            report->reason ? report->reason : "");
     for (guint i = 0; i < report->results->len; i++) {
@@ -71,6 +74,7 @@ void report_json(const Report *report)
     json_builder_begin_object(b);
     add_string(b, "binary", report->binary);
     add_string(b, "version", report->version);
+    add_string(b, "preload", report->preload);
     add_string(b, "verdict", verdict_name(report->verdict));
     add_string(b, "reason", report->reason);
     json_builder_set_member_name(b, "scenarios");

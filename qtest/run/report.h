@@ -10,6 +10,7 @@
 typedef struct Report {
     const char *binary;
     const char *version;
+    const char *preload;    /* judged together with it, or NULL */
     Verdict verdict;
     const char *reason;     /* of "cannot tell" for all of it, or NULL */
     GPtrArray *results;     /* ScenarioResult */

@@ -411,6 +411,7 @@ static bool run_qemu(Run *run, GError **error)
         .firmware = firmware,
         .engine = schedule ? opts->engine : NULL,
         .schedule = schedule,
+        .preload = opts->preload,
         .options = run->scenario->options,
         .aio = opts->aio,
         .rounds = schedule ? 0 : run->need,

@@ -29,6 +29,7 @@ typedef enum Verdict {
 typedef struct RunOptions {
     const char *binary;
     const char *engine;         /* the preloaded library */
+    const char *preload;        /* judged together with QEMU, or NULL */
     const char *guest_dir;
     const char *schedule_dir;
     const char *scratch;        /* an existing folder */
