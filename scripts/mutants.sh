@@ -45,7 +45,9 @@ generation=$(find_generation "$source")
 says_of() { sed -n "/^---\$/q; s/^$2: //p" "$1"; }
 
 # Those with the same base one after the other: less is compiled again.
-mapfile -t patches < <(for patch in "$PATCHES"/mutants/*.patch; do
+ring=()
+! described "$generation" state | grep -q '^armed' || ring=("$PATCHES"/mutants/ring/*.patch)
+mapfile -t patches < <(for patch in "$PATCHES"/mutants/*.patch ${ring[@]+"${ring[@]}"}; do
     [ ! -e "$patch" ] || printf '%s\t%s\n' "$(says_of "$patch" Base)" "$patch"
 done | sort | cut -f2)
 [ ${#patches[@]} -gt 0 ] || cannot "there is no mutant"
