@@ -8,6 +8,7 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -33,6 +34,7 @@
 /* Flags of a BH since 5.0 */
 #define BH_SCHEDULED    2
 #define BH_DELETED      4
+#define BH_IDLE         16
 
 struct Finder {
     Target *t;
@@ -392,6 +394,13 @@ static void find_guest_clock(Finder *f)
     }
 }
 
+static bool read_icount(Finder *f)
+{
+    guint64 at = image_symbol(f->t->image, "use_icount", NULL);
+
+    return at && target_read_u32(f->t, at);
+}
+
 Finder *finder_new(Target *t, GError **error)
 {
     Finder *f = g_new0(Finder, 1);
@@ -405,13 +414,14 @@ Finder *finder_new(Target *t, GError **error)
     } else {
         g_set_error(error, TARGET_ERROR, TARGET_ERROR_IMPOSSIBLE,
                     "the main loop's AioContext of QEMU %s is not found; "
-                    "known are 2.3 to 2.4 and 5.2 to 10.2 on 64-bit Linux, "
+                    "known are 2.3 to 2.4 and 5.2 to 11.1 on 64-bit Linux, "
                     "once the machine is made", image_version(t->image));
         finder_free(f);
         return NULL;
     }
     /* with these the guest's clock is not the host's */
-    if (!strstr(command, "-icount") && !strstr(command, "qtest")) {
+    if (!strstr(command, "-icount") && !strstr(command, "qtest") &&
+        !read_icount(f)) {
         find_guest_clock(f);
     }
     return f;
@@ -498,9 +508,10 @@ static GArray *read_bhs(Finder *f, guint64 context)
         }
         learn_bh(f, bh);
         flags = target_read_u32(f->t, bh + l->bh.flags);
+        /* an idle one is run at the next occasion: its notifier wakes nobody */
         scheduled = l->bh.list_of_all ?
-            (flags & 0xff) && !(flags & 0xff0000) :
-            (flags & BH_SCHEDULED) && !(flags & BH_DELETED);
+            (flags & 0xff) && !(flags & 0xffff00) :
+            (flags & BH_SCHEDULED) && !(flags & (BH_DELETED | BH_IDLE));
         if (scheduled) {
             BottomHalf found = { .address = bh, .name = name_bh(f, bh) };
 
@@ -536,6 +547,16 @@ static GArray *read_handlers(Finder *f, guint64 context)
     return handlers;
 }
 
+/* aio_disable_external() went in 8.1; 2.4 and before have it elsewhere. */
+static bool has_external_count(const Finder *f)
+{
+    int major = 0, minor = 0;
+
+    return !f->layout.bh.list_of_all &&
+           sscanf(image_version(f->t->image), "%d.%d", &major, &minor) == 2 &&
+           (major < 8 || (major == 8 && !minor));
+}
+
 static Context *read_context(Finder *f, guint64 address)
 {
     const Layout *l = &f->layout;
@@ -552,6 +573,8 @@ static Context *read_context(Finder *f, guint64 address)
         (int)target_read_u32(f->t, address + l->ctx.source_notifier);
     c->source_count = c->source_fd < 0 ? -1 :
         target_eventfd_count(f->t, c->source_fd);
+    c->external_disabled = has_external_count(f) &&
+        target_read_u32(f->t, address + l->ctx.tlg + 8 * N_CLOCKS);
     c->bhs = read_bhs(f, address);
     c->handlers = read_handlers(f, address);
     return c;
@@ -611,6 +634,7 @@ GArray *finder_read_timers(Finder *f)
                     .expire_ns = target_read_u64(f->t, timer + TIMER_EXPIRE),
                     .name = name_code(f, target_read_u64(f->t,
                                                          timer + TIMER_CB)),
+                    .of_context = opaque == f->main,
                 };
 
                 g_array_append_val(timers, found);

@@ -28,6 +28,7 @@ typedef struct Timer {
     int clock;
     gint64 expire_ns;           /* of that clock */
     char *name;
+    bool of_context;            /* run by whoever polls the main context */
 } Timer;
 
 typedef struct Handler {
@@ -44,8 +45,9 @@ typedef struct Context {
     gint64 notifier_count;      /* -1: not known */
     int source_fd;              /* -1: it has none */
     gint64 source_count;
-    GArray *bhs;                /* BottomHalf, scheduled */
+    GArray *bhs;                /* BottomHalf, scheduled, and not idle ones */
     GArray *handlers;           /* Handler */
+    bool external_disabled;     /* some handlers are not polled (a drain) */
 } Context;
 
 typedef struct Finder Finder;

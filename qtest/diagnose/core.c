@@ -9,10 +9,9 @@
 #include <sys/procfs.h>
 #include <sys/user.h>
 
-#include "core.h"
 #include "target.h"
 
-struct Core {
+typedef struct Core {
     GMappedFile *file;
     const guint8 *data;
     gsize size;
@@ -21,10 +20,12 @@ struct Core {
     GArray *threads;            /* Thread */
     guint64 program_headers;    /* AT_PHDR */
     int pid;
-};
+} Core;
 
-void core_free(Core *core)
+static void core_close(Target *t)
 {
+    Core *core = t->core;
+
     if (core) {
         g_mapped_file_unref(core->file);
         g_array_unref(core->threads);
@@ -91,6 +92,7 @@ static void take_thread(Core *core, const guint8 *desc, gsize size)
         thread.args[3] = regs.r10;
         thread.args[4] = regs.r8;
         thread.args[5] = regs.r9;
+        thread.sp = regs.rsp;
     }
 #endif
     g_array_append_val(core->threads, thread);
@@ -165,6 +167,22 @@ static gint main_first(gconstpointer a, gconstpointer b, gpointer pid)
            (((const Thread *)a)->tid == main_tid);
 }
 
+/* Writable memory that is not of a file, as far as the core says so */
+static void take_areas(Target *t)
+{
+    for (int i = 0; i < t->core->n_phdrs; i++) {
+        const Elf64_Phdr *ph = &t->core->phdrs[i];
+        Mapping area = { .start = ph->p_vaddr,
+                         .end = ph->p_vaddr + ph->p_filesz };
+
+        if (ph->p_type == PT_LOAD && ph->p_flags & PF_W && ph->p_filesz &&
+            !target_mapping(t, area.start)) {
+            area.path = g_strdup("");
+            g_array_append_val(t->areas, area);
+        }
+    }
+}
+
 static bool read_core(Target *t, const char *path, GError **error)
 {
     GMappedFile *file = g_mapped_file_new(path, false, error);
@@ -202,6 +220,7 @@ static bool read_core(Target *t, const char *path, GError **error)
                     "off?", path);
         return false;
     }
+    take_areas(t);
     g_array_sort_with_data(core->threads, main_first,
                            GINT_TO_POINTER(core->pid));
     return true;
@@ -267,6 +286,7 @@ Target *target_open_core(const char *path, const char *binary, GError **error)
 
     t->read = core_read;
     t->threads = core_threads;
+    t->close = core_close;
     t->name = g_strdup("?");
     if (read_core(t, path, error) && open_image(t, binary, error)) {
         m = target_mapping(t, t->core->program_headers);

@@ -98,6 +98,9 @@ comes_to() {
     says 0 "$2" "$3"
 }
 
+# usage: lost PID: the tool says so
+lost() { [ "$("$tool" "$1" | head -n 1 | cut -d: -f1)" = "LOST WAKEUP" ]; }
+
 # usage: within_10_s COMMAND...: waits until it succeeds
 within_10_s() {
     local try
@@ -120,12 +123,25 @@ first_child() {
 
 @test "diagnose: a bottom half that was lost, and --wake" {
     begin
-    hang lost-bh 3 "$tool \$AIO_WAKEUP_PID; echo status \$?; $tool --wake \$AIO_WAKEUP_PID | grep woken"
+    hang lost-bh 3 "$tool \$AIO_WAKEUP_PID; echo status \$?; $tool --wake \$AIO_WAKEUP_PID >freed; echo freed \$?; grep woken freed"
+    [ "$(grep -c '^freed 0' held)" -eq 3 ]
     [ "$(grep -c '^LOST WAKEUP: PID' held)" -eq 3 ]
     [ "$(grep -c '^status 1' held)" -eq 3 ]
     grep -q 'bottom half .* is scheduled' held
-    [ "$(grep -c 'woken .*the main loop runs' held)" -eq 3 ]
+    [ "$(grep -c 'woken .*the pending work is done' held)" -eq 3 ]
     [[ $output == *"3 were freed"* ]]
+}
+
+@test "diagnose: --wake fails when the thread merely runs" {
+    begin
+    wrap=(env --default-signal=ALRM AIO_WAKEUP_BLOCK=deaf LD_PRELOAD="$modules/diagnose/test-block.so")
+    boot "$(image lost-bh 0 600000)"
+    within_10_s lost "$pid"
+    run "$tool" --wake "$pid"
+    says 1 "LOST WAKEUP" "no effect; still pending: bottom half"
+    run "$tool" --json --wake "$pid"
+    [ "$status" -eq 1 ]
+    [ "$(jq .freed <<<"$output")" = false ]
 }
 
 @test "diagnose: it changes nothing unless told" {
@@ -250,7 +266,8 @@ first_child() {
     begin
     wrap=(env --default-signal=ALRM AIO_WAKEUP_BLOCK=io LD_PRELOAD="$modules/diagnose/test-block.so")
     boot "$(image lost-bh 0 600000)"
-    comes_to "$pid" "NOT THIS" "I/O is pending in the kernel: thread"
+    comes_to "$pid" "NOT THIS" "does not complete"
+    [[ $output == *"because    a read of 512 bytes at "*" of node "*" (file, disk.img) does not complete"* ]]
 }
 
 @test "diagnose: across a PID namespace" {
@@ -278,7 +295,7 @@ first_child() {
     done
     run "$tool" --wake "$hung"
     touch done
-    says 1 "LOST WAKEUP" "the main loop runs"
+    says 0 "LOST WAKEUP" "the pending work is done"
     wait "$runner" || :
     cat namespace.out
     grep -q '1 were freed' namespace.out
@@ -467,7 +484,7 @@ hold_until_found() {
     [ "$status" -eq 1 ]
     [[ $output == *"2 were freed"* ]]
     # one that was freed early may hang again before the runner looks
-    [ "$(grep -c '^LOST WAKEUP.*the main loop runs' findings)" -ge 2 ]
+    [ "$(grep -c '^LOST WAKEUP.*the pending work is done' findings)" -ge 2 ]
 }
 
 @test "watch: the exit status is the command's" {

@@ -3,10 +3,10 @@
  * Is this QEMU asleep with work pending?
  *
  * An idle QEMU looks the same from outside.  So the answer is LOST WAKEUP only
- * when work was seen that the main loop has to do, the main thread was asleep
- * in poll, and in a second and a third look, later, the same work was still
- * there and the main thread had not run, while every other thread had either
- * run or was asleep: nobody was on the way to wake it.
+ * when work was seen that the very poll in which the main thread was asleep has
+ * to be woken for (look.h), and in a second and a third look, later, the same
+ * work was still there and the main thread had not run, while every other
+ * thread had either run or was asleep: nobody was on the way to wake it.
  */
 #ifndef AIO_WAKEUP_JUDGE_H
 #define AIO_WAKEUP_JUDGE_H
@@ -29,6 +29,11 @@ typedef struct Diagnosis {
     Answer answer;
     char *reason;               /* one line: what was lost, or what it is */
     GPtrArray *pending;         /* strings: work that nobody does */
+    GPtrArray *keys;            /* of each piece of it; see drop_done() */
+    GPtrArray *key_texts;       /* the same for people */
+    GPtrArray *requests;        /* strings: block requests in flight all along */
+    bool throttled;             /* one of them, by a filter */
+    GPtrArray *nodes;           /* strings: all block nodes, or NULL */
     char *main_loop;            /* what its thread does, or NULL */
     char *notifier;             /* or NULL */
     char *timers;               /* or NULL */
@@ -43,7 +48,9 @@ typedef struct Diagnosis {
     int iohandler_fd;           /* of the context that nobody else polls; -1 */
     gint64 notify_me, notified, notifier_count;     /* -1: not known */
     char *woken;                /* of --wake: what was done, or NULL */
-    bool freed;
+    bool freed;                 /* the pending work is gone */
+    Target *target;             /* to look again, or NULL */
+    Finder *finder;
 } Diagnosis;
 
 /*
@@ -57,6 +64,12 @@ Diagnosis *diagnose_process(int pid, gint64 within_us, GError **error);
 Diagnosis *diagnose_core(const char *core, const char *binary,
                          GError **error);
 void diagnosis_free(Diagnosis *d);
+
+/*
+ * diagnosis_drop_done: take the work that is not pending any more off @d->keys
+ * and @d->key_texts; only for one that has a target.
+ */
+void diagnosis_drop_done(Diagnosis *d);
 
 const char *answer_name(Answer answer);
 

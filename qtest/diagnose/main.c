@@ -2,7 +2,8 @@
 /*
  * aio-wakeup-diagnose: has this hung QEMU lost a wakeup of its main loop?
  *
- * Exit status: 0 NOT THIS, 1 LOST WAKEUP, 2 wrong use, 77 CANNOT TELL.
+ * Exit status: 0 NOT THIS, or LOST WAKEUP and --wake has freed it; 1 LOST
+ * WAKEUP; 2 wrong use; 77 CANNOT TELL.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 
 enum {
     EXIT_NOT_THIS = 0,
+    EXIT_FREED = 0,
     EXIT_LOST = 1,
     EXIT_USE = 2,
     EXIT_CANNOT_TELL = 77,
@@ -56,7 +58,7 @@ static int finish(Diagnosis *d, const char *what)
         [ANSWER_LOST_WAKEUP] = EXIT_LOST,
         [ANSWER_CANNOT_TELL] = EXIT_CANNOT_TELL,
     };
-    int ret = status[d->answer];
+    int ret = d->freed ? EXIT_FREED : status[d->answer];
 
     if (opt_json) {
         report_json(d, what);

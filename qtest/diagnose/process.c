@@ -84,10 +84,12 @@ static bool read_thread(int pid, int tid, Thread *thread)
     g_autofree char *stat_name = g_build_filename(dir, "stat", NULL);
     g_autofree char *sched_name = g_build_filename(dir, "schedstat", NULL);
     g_autofree char *call_name = g_build_filename(dir, "syscall", NULL);
+    g_autofree char *wchan_name = g_build_filename(dir, "wchan", NULL);
     g_autofree char *status = proc_text(pid, status_name);
     g_autofree char *stat = proc_text(pid, stat_name);
     g_autofree char *sched = proc_text(pid, sched_name);
     g_autofree char *call = proc_text(pid, call_name);
+    g_autofree char *wchan = proc_text(pid, wchan_name);
     const char *fields = stat_fields(stat);
     const char *comm = stat ? strchr(stat, '(') : NULL;
     guint64 *a = thread->args;
@@ -110,14 +112,17 @@ static bool read_thread(int pid, int tid, Thread *thread)
                       "%lu %lu", &utime, &stime) == 2) {
         thread->run_ns = (utime + stime) * (1000000000 / sysconf(_SC_CLK_TCK));
     }
+    g_strlcpy(thread->wchan, wchan && strcmp(wchan, "0") ? wchan : "",
+              sizeof(thread->wchan));
     thread->nr = THREAD_UNKNOWN;
     if (call && g_str_has_prefix(call, "running")) {
         thread->nr = THREAD_RUNNING;
     } else if (call) {
         sscanf(call, "%ld %" G_GINT64_MODIFIER "x %" G_GINT64_MODIFIER "x %"
                G_GINT64_MODIFIER "x %" G_GINT64_MODIFIER "x %"
-               G_GINT64_MODIFIER "x %" G_GINT64_MODIFIER "x",
-               &thread->nr, &a[0], &a[1], &a[2], &a[3], &a[4], &a[5]);
+               G_GINT64_MODIFIER "x %" G_GINT64_MODIFIER "x %"
+               G_GINT64_MODIFIER "x", &thread->nr, &a[0], &a[1], &a[2], &a[3],
+               &a[4], &a[5], &thread->sp);
         if (thread->nr < 0) {
             /* asleep, but in no system call: a page fault */
             thread->nr = THREAD_UNKNOWN;
@@ -184,13 +189,19 @@ static void read_maps(Target *t)
 
     for (int i = 0; lines[i] && *lines[i]; i++) {
         Mapping m = { 0 };
+        char mode[5] = "";
         int path = 0;
 
         if (sscanf(lines[i], "%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER
-                   "x %*s %" G_GINT64_MODIFIER "x %*s %*s %n", &m.start,
-                   &m.end, &m.offset, &path) == 3) {
+                   "x %4s %" G_GINT64_MODIFIER "x %*s %*s %n", &m.start,
+                   &m.end, mode, &m.offset, &path) == 4) {
             m.path = g_strdup(path ? lines[i] + path : "");
             g_array_append_val(t->maps, m);
+            if (g_str_has_prefix(mode, "rw") &&
+                (!*m.path || !strcmp(m.path, "[heap]"))) {
+                m.path = g_strdup(m.path);
+                g_array_append_val(t->areas, m);
+            }
         }
     }
 }

@@ -20,6 +20,9 @@ void report_text(const Diagnosis *d, const char *what)
     for (guint i = 0; i < d->pending->len; i++) {
         print_line(i ? "" : "pending", d->pending->pdata[i]);
     }
+    for (guint i = 0; i < d->requests->len; i++) {
+        print_line(i ? "" : "in flight", d->requests->pdata[i]);
+    }
     if (d->still_ms >= 0) {
         printf("  %-10s %s, has not run for %" G_GINT64_FORMAT " ms\n",
                "main loop", d->main_loop, d->still_ms);
@@ -58,6 +61,7 @@ void report_json(const Diagnosis *d, const char *what)
     add_string(b, "version", d->version);
     add_string(b, "because", d->reason);
     add_list(b, "pending", d->pending);
+    add_list(b, "in-flight", d->requests);
     add_string(b, "main-loop", d->main_loop);
     add_bool(b, "asleep-in-poll", d->asleep);
     add_number(b, "timeout-ms", d->timeout_ms);

@@ -3,10 +3,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core.h"
 #include "target.h"
 
 #define MAX_STRING 80
+#define MAX_STACK  (64 * 1024)
 
 static void mapping_clear(gpointer data)
 {
@@ -20,6 +20,8 @@ Target *target_new(void)
     t->pidfd = -1;
     t->maps = g_array_new(false, true, sizeof(Mapping));
     g_array_set_clear_func(t->maps, mapping_clear);
+    t->areas = g_array_new(false, true, sizeof(Mapping));
+    g_array_set_clear_func(t->areas, mapping_clear);
     return t;
 }
 
@@ -31,9 +33,12 @@ void target_free(Target *t)
     if (t->pidfd >= 0) {
         close(t->pidfd);
     }
-    core_free(t->core);
+    if (t->close) {
+        t->close(t);
+    }
     image_free(t->image);
     g_array_unref(t->maps);
+    g_array_unref(t->areas);
     g_free(t->name);
     g_free(t->command);
     g_free(t);
@@ -93,4 +98,33 @@ const Mapping *target_mapping(const Target *t, guint64 address)
         }
     }
     return NULL;
+}
+
+bool target_thread_in(Target *t, const Thread *thread, const char *function)
+{
+    guint64 size = 0;
+    guint64 at = image_symbol(t->image, function, &size);
+    guint64 page[512];
+
+    for (guint64 sp = thread->sp & ~(guint64)7; at && sp &&
+         sp < thread->sp + MAX_STACK; sp += sizeof(page)) {
+        gsize n = sizeof(page);
+
+        if (!target_read(t, sp, page, n)) {
+            /* what is left of the stack is shorter than that */
+            n = 4096 - (sp & 4095);
+            if (!target_read(t, sp, page, n)) {
+                return false;
+            }
+        }
+        for (gsize i = 0; i < n / 8; i++) {
+            if (page[i] > at && page[i] <= at + size) {
+                return true;
+            }
+        }
+        if (n < sizeof(page)) {
+            return false;
+        }
+    }
+    return false;
 }

@@ -37,6 +37,8 @@ typedef struct Thread {
     char state;                 /* as in /proc/PID/stat; '?' in a core */
     long nr;                    /* of the system call it is in, or above */
     guint64 args[6];
+    guint64 sp;                 /* stack pointer; 0: not known */
+    char wchan[24];             /* where in the kernel it waits, or "" */
     bool returned;              /* from it, in a core: not interrupted in it */
     guint64 run_ns;             /* processor time */
     guint64 switches;           /* voluntary and other */
@@ -53,9 +55,11 @@ struct Target {
     gint64 clock_offset_ns;     /* its CLOCK_MONOTONIC less ours */
     gint64 start_ns;            /* when it started, by its CLOCK_MONOTONIC */
     GArray *maps;               /* Mapping */
+    GArray *areas;              /* Mapping: writable memory of no file */
     Image *image;
     bool (*read)(Target *t, guint64 address, void *buf, gsize size);
     GArray *(*threads)(Target *t);
+    void (*close)(Target *t);   /* or NULL */
     struct Core *core;
 };
 
@@ -89,8 +93,17 @@ GArray *target_threads(Target *t);
 char *target_fd_link(const Target *t, int fd);
 gint64 target_eventfd_count(const Target *t, int fd);
 
+/* The link, and of a socket whom it is connected to, for people; or NULL */
+char *target_describe_fd(const Target *t, int fd);
+
 /* Our own duplicate of its file descriptor @fd, or -1 */
 int target_take_fd(const Target *t, int fd);
+
+/*
+ * Does @thread seem to be in @function?  A return address into it is on its
+ * stack; that may be one that is left of an earlier call.
+ */
+bool target_thread_in(Target *t, const Thread *thread, const char *function);
 
 /* The mapping that holds @address, or NULL */
 const Mapping *target_mapping(const Target *t, guint64 address);

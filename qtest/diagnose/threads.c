@@ -65,7 +65,7 @@ static const Call *find_call(long nr)
 
 static char *describe_fd(const Target *t, const char *name, int fd)
 {
-    g_autofree char *link = target_fd_link(t, fd);
+    g_autofree char *link = target_describe_fd(t, fd);
 
     return g_strdup_printf("in %s on fd %d%s%s%s", name, fd,
                            link ? " (" : "", link ? link : "",
@@ -144,12 +144,17 @@ void activity_read(Target *t, const Thread *thread, const GArray *threads,
     const Call *call = find_call(thread->nr);
 
     memset(a, 0, sizeof(*a));
-    a->timeout_ms = -1;
+    a->timeout_ms = a->fd = -1;
+    a->nr = thread->nr;
     a->doing = call ? call->doing : DOING_OTHER;
     if (thread->state == 'T' || thread->state == 't') {
         a->doing = DOING_STOPPED;
         a->text = g_strdup(thread->state == 'T' ? "stopped by a signal" :
                            "stopped by a debugger");
+    } else if (g_str_has_prefix(thread->wchan, "handle_userfault")) {
+        a->doing = DOING_FAULT;
+        a->text = g_strdup("waits for a page of the guest's memory "
+                           "(userfaultfd)");
     } else if (thread->nr == THREAD_RUNNING || thread->state == 'R') {
         a->doing = DOING_RUN;
         a->text = g_strdup("runs");
@@ -171,6 +176,7 @@ void activity_read(Target *t, const Thread *thread, const GArray *threads,
         a->doing = DOING_GUEST;
         a->text = g_strdup("in KVM_RUN");
     } else if (call->doing == DOING_IO) {
+        a->fd = thread->args[0];
         a->text = describe_fd(t, call->name, thread->args[0]);
     } else {
         a->text = g_strdup_printf("in %s", call->name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Three ways to wake a main loop from outside; the next one is taken when one
- * had no effect.
+ * Three ways to wake a main loop from outside; the next one is taken when the
+ * work that was pending is still there after one.  That its thread has run says
+ * little: it may have run for something else, and gone back to sleep.
  *
  * A write to its event notifier is what aio_notify does; a spurious one is
  * harmless.  Since 10.2 it has no effect when the io_uring's poll on it is not
@@ -13,43 +14,37 @@
  * it is not ignored: QEMU then calls SIG_IGN as a function, and crashes.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "target.h"
 #include "wake.h"
 
-#define WAIT_STEPS 20
-#define STEP_US    10000
+#define WAIT_US 400000
+#define STEP_US 500
 
-static guint64 main_progress(int pid)
+#define TURN_STEPS 200
+#define TURN_US    10000
+
+/* Every piece of work was seen gone; that it comes back is no failure. */
+static bool has_helped(Diagnosis *d)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/status", pid,
-                                            pid);
-    g_autofree char *text = NULL;
-    const char *at;
+    gint64 end = g_get_monotonic_time() + WAIT_US;
 
-    if (!g_file_get_contents(path, &text, NULL, NULL)) {
-        return 0;
-    }
-    at = strstr(text, "\nvoluntary_ctxt_switches:");
-    return at ? g_ascii_strtoull(strchr(at, ':') + 1, NULL, 10) : 0;
-}
-
-static bool has_moved(int pid, guint64 before)
-{
-    for (int i = 0; i < WAIT_STEPS; i++) {
-        if (main_progress(pid) != before) {
-            return true;
+    while (true) {
+        diagnosis_drop_done(d);
+        if (!d->keys->len || g_get_monotonic_time() > end) {
+            return !d->keys->len;
         }
         g_usleep(STEP_US);
     }
-    return false;
 }
 
 /* Of a line of /proc/PID/status with a mask of signals; -1: no such line */
@@ -103,7 +98,6 @@ static int write_notifier(int pidfd, int number)
 static bool try_write(Diagnosis *d, int pidfd, int fd, const char *what,
                       GString *text)
 {
-    guint64 before = main_progress(d->pid);
     int ret = fd < 0 ? EBADF : write_notifier(pidfd, fd);
 
     if (text->len) {
@@ -115,42 +109,75 @@ static bool try_write(Diagnosis *d, int pidfd, int fd, const char *what,
                                " (Linux 5.6 or later is needed)" : "");
         return false;
     }
-    d->freed = has_moved(d->pid, before);
+    d->freed = has_helped(d);
     g_string_append_printf(text, "wrote %s (fd %d): %s", what, fd,
-                           d->freed ? "the main loop runs" : "no effect");
+                           d->freed ? "the pending work is done" : "no effect");
     return d->freed;
 }
 
 static bool try_signal(Diagnosis *d, int pidfd, GString *text)
 {
-    guint64 before = main_progress(d->pid);
-
     if (!is_harmless(d->pid, SIGALRM)) {
         g_string_append(text, "; SIGALRM may do harm, and is not sent: a "
                         "thread does not block it, or it is ignored");
         return false;
     }
     syscall(SYS_pidfd_send_signal, pidfd, SIGALRM, NULL, 0);
-    d->freed = has_moved(d->pid, before);
+    d->freed = has_helped(d);
     g_string_append_printf(text, "; sent SIGALRM, for its signalfd: %s",
-                           d->freed ? "the main loop runs" : "no effect");
+                           d->freed ? "the pending work is done" : "no effect");
     return d->freed;
+}
+
+/*
+ * Two who wake one QEMU take turns: the lock is on its program's file, which
+ * every namespace sees as the same one.  Returns a descriptor, or -1.
+ */
+static int take_turn(int pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/exe", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    for (int i = 0; fd >= 0 && i < TURN_STEPS; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            break;
+        }
+        g_usleep(TURN_US);
+    }
+    return fd;
 }
 
 void wake(Diagnosis *d)
 {
     int pidfd = syscall(SYS_pidfd_open, d->pid, 0);
+    int turn = take_turn(d->pid);
     GString *text = g_string_new(NULL);
 
-    if (pidfd < 0) {
-        g_string_printf(text, "pidfd_open: %s", g_strerror(errno));
+    diagnosis_drop_done(d);
+    d->freed = !d->keys->len;
+    if (d->freed) {
+        g_string_assign(text, "nothing was written: the pending work has been "
+                        "done in the meantime");
+    } else if (pidfd < 0) {
+        g_string_printf(text, "pidfd_open: %s%s", g_strerror(errno),
+                        errno == ENOSYS ? " (Linux 5.6 or later is needed)" :
+                        "");
     } else {
         if (!try_write(d, pidfd, d->wake_fd, "the notifier", text) &&
             !try_write(d, pidfd, d->iohandler_fd, "io-handler's notifier",
                        text)) {
             try_signal(d, pidfd, text);
         }
+    }
+    if (pidfd >= 0) {
         close(pidfd);
+    }
+    if (turn >= 0) {
+        close(turn);
+    }
+    for (guint i = 0; !d->freed && i < d->key_texts->len; i++) {
+        g_string_append_printf(text, "%s%s", i ? ", " : "; still pending: ",
+                               (char *)d->key_texts->pdata[i]);
     }
     d->woken = g_string_free(text, false);
 }
