@@ -302,6 +302,7 @@ void diagnosis_free(Diagnosis *d)
     g_free(d->how);
     g_free(d->shim);
     g_free(d->woken);
+    g_free(d->captured);
     g_free(d);
 }
 

@@ -48,6 +48,7 @@ typedef struct Diagnosis {
     int iohandler_fd;           /* of the context that nobody else polls; -1 */
     gint64 notify_me, notified, notifier_count;     /* -1: not known */
     char *woken;                /* of --wake: what was done, or NULL */
+    char *captured;             /* of --capture: what was written, or NULL */
     bool freed;                 /* the pending work is gone */
     Target *target;             /* to look again, or NULL */
     Finder *finder;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "capture.h"
 #include "judge.h"
 #include "report.h"
 #include "wake.h"
@@ -27,6 +28,8 @@ enum {
 static char *opt_core;
 static gboolean opt_json;
 static gboolean opt_wake;
+static char *opt_capture;
+static gboolean opt_with_core;
 static gboolean opt_debug_info;
 static char **opt_rest;
 
@@ -36,6 +39,12 @@ static const GOptionEntry entries[] = {
       "FILE" },
     { "wake", 0, 0, G_OPTION_ARG_NONE, &opt_wake,
       "wake the main loop, if a wakeup is lost", NULL },
+    { "capture", 0, 0, G_OPTION_ARG_FILENAME, &opt_capture,
+      "write all that a bug report needs to the tar file FILE, before anything "
+      "is woken; no guest memory, no secrets of the command line.  gdb, if it "
+      "is there, stops the process for its backtraces", "FILE" },
+    { "with-core", 0, 0, G_OPTION_ARG_NONE, &opt_with_core,
+      "with a core of gcore in it, which has the guest's memory", NULL },
     { "debug-info", 0, 0, G_OPTION_ARG_NONE, &opt_debug_info,
       "wait until gdb has read debug information, which may take longer than 2 "
       "seconds the first time", NULL },
@@ -74,8 +83,8 @@ static int look_at_core(void)
     g_autoptr(GError) error = NULL;
     Diagnosis *d;
 
-    if (opt_wake) {
-        return complain("a core file cannot be woken");
+    if (opt_wake || opt_capture) {
+        return complain("a core file cannot be woken or captured");
     }
     if (opt_rest && opt_rest[1]) {
         return complain("one core file and one binary at a time");
@@ -108,6 +117,14 @@ static int look_at_process(void)
     if (!d) {
         return complain(error->message);
     }
+    if (opt_capture) {
+        d->captured = capture(d, opt_capture, opt_with_core, WITHIN_US,
+                              &error);
+        if (!d->captured) {
+            diagnosis_free(d);
+            return complain(error->message);
+        }
+    }
     if (opt_wake && d->answer == ANSWER_LOST_WAKEUP) {
         wake(d);
     }
@@ -124,9 +141,16 @@ int main(int argc, char **argv)
     g_option_context_set_summary(context,
         "Has this QEMU lost a wakeup of its main loop?  Says LOST WAKEUP, NOT\n"
         "THIS or CANNOT TELL (exit status 1, 0, 77; 2: wrong use).  Looks,\n"
-        "without stopping the process; changes nothing unless told --wake.");
+        "without stopping the process; changes nothing unless told --wake.\n"
+        "That writes, and only if the answer is LOST WAKEUP, 8 bytes to the\n"
+        "eventfd that the main loop waits for; if the pending work is still\n"
+        "there, 8 bytes to the io-handler's eventfd; if it is still there,\n"
+        "SIGALRM, where that can do no harm.  Exit status 0: the work is done.");
     if (!g_option_context_parse(context, &argc, &argv, &error)) {
         return complain(error->message);
+    }
+    if (opt_with_core && !opt_capture) {
+        return complain("--with-core is for --capture");
     }
     return opt_core ? look_at_core() : look_at_process();
 }

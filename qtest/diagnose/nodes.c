@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
+#include <time.h>
 
 #include "masked.h"
 #include "nodes.h"
@@ -42,6 +43,7 @@ struct Nodes {
     Target *t;
     guint64 context;
     guint64 source_funcs;       /* of every AioContext */
+    guint64 data_start, data_end;   /* of the program: its drivers */
     GArray *nodes;              /* Node */
 };
 
@@ -123,6 +125,24 @@ static char *name_node(const guint8 *bs, const char *driver)
                            file ? file : "");
 }
 
+/* Of a file, or the heap: what is read must not be the guest's memory. */
+static bool is_known_memory(const Nodes *n, guint64 address)
+{
+    const Mapping *m = target_mapping(n->t, address);
+
+    if (m && (*m->path == '/' || !strcmp(m->path, "[heap]"))) {
+        return true;
+    }
+    for (guint i = 0; i < n->t->areas->len; i++) {
+        const Mapping *area = &g_array_index(n->t->areas, Mapping, i);
+
+        if (address >= area->start && address < area->end) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void try_node(Nodes *n, guint64 address, const guint8 *words)
 {
     guint64 driver = word(words + BS_DRV);
@@ -135,10 +155,11 @@ static void try_node(Nodes *n, guint64 address, const guint8 *words)
         context >> 47 || driver >> 47) {
         return;
     }
-    /* the node of an iothread: its driver is not in a module, mostly */
-    if (context != n->context &&
-        (!image_is_data(n->t->image, driver) ||
-         target_read_u64(n->t, context + GSOURCE_FUNCS) != n->source_funcs)) {
+    if (!is_known_memory(n, driver) ||
+        (context != n->context &&
+         (!is_known_memory(n, context) ||
+          target_read_u64(n->t, context + GSOURCE_FUNCS) !=
+          n->source_funcs))) {
         return;
     }
     name = target_read_string(n->t, target_read_u64(n->t, driver));
@@ -155,6 +176,15 @@ static void try_node(Nodes *n, guint64 address, const guint8 *words)
     g_array_append_val(n->nodes, node);
 }
 
+/* A busy host must not end the search: our own processor time counts. */
+static gint64 own_time_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (gint64)ts.tv_sec * G_USEC_PER_SEC + ts.tv_nsec / 1000;
+}
+
 static void search_area(Nodes *n, const Mapping *area, gint64 deadline)
 {
     g_autofree guint8 *data = g_malloc(CHUNK + BS_AIO_CONTEXT + 8);
@@ -162,7 +192,7 @@ static void search_area(Nodes *n, const Mapping *area, gint64 deadline)
     for (guint64 at = area->start; at < area->end; at += CHUNK) {
         gsize size = MIN(area->end - at, CHUNK + BS_AIO_CONTEXT + 8);
 
-        if (g_get_monotonic_time() > deadline) {
+        if (own_time_us() > deadline) {
             return;
         }
         if (!target_read(n->t, at, data, size)) {
@@ -173,7 +203,8 @@ static void search_area(Nodes *n, const Mapping *area, gint64 deadline)
             guint64 context = word(data + i + BS_AIO_CONTEXT);
 
             if (context == n->context ||
-                image_is_data(n->t->image, word(data + i + BS_DRV))) {
+                word(data + i + BS_DRV) - n->data_start <
+                n->data_end - n->data_start) {
                 try_node(n, at + i, data + i);
             }
             if (n->nodes->len >= MAX_NODES) {
@@ -186,17 +217,18 @@ static void search_area(Nodes *n, const Mapping *area, gint64 deadline)
 Nodes *nodes_new(Target *t, guint64 context, gint64 within_us)
 {
     Nodes *n = g_new0(Nodes, 1);
-    gint64 deadline = g_get_monotonic_time() + within_us;
+    gint64 deadline = own_time_us() + within_us;
 
     n->t = t;
     n->context = context;
     n->source_funcs = target_read_u64(t, context + GSOURCE_FUNCS);
+    image_data_range(t->image, &n->data_start, &n->data_end);
     n->nodes = g_array_new(false, true, sizeof(Node));
     g_array_set_clear_func(n->nodes, node_clear);
     for (guint i = 0; i < t->areas->len; i++) {
         const Mapping *area = &g_array_index(t->areas, Mapping, i);
 
-        /* what is larger is the guest's memory, unless it is the heap */
+        /* in a core, what is larger is the guest's memory */
         if (!strcmp(area->path, "[heap]") ||
             area->end - area->start <= MAX_AREA) {
             search_area(n, area, deadline);

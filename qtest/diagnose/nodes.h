@@ -24,7 +24,8 @@ typedef struct Request {
 typedef struct Nodes Nodes;
 
 /*
- * nodes_new: find the nodes of @t, in at most @within_us.
+ * nodes_new: find the nodes of @t, in at most @within_us of our
+ * processor time.
  * @context: the main loop's AioContext
  *
  * Returns: the nodes (there may be none), to be freed with nodes_free().

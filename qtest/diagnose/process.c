@@ -197,8 +197,7 @@ static void read_maps(Target *t)
                    &m.end, mode, &m.offset, &path) == 4) {
             m.path = g_strdup(path ? lines[i] + path : "");
             g_array_append_val(t->maps, m);
-            if (g_str_has_prefix(mode, "rw") &&
-                (!*m.path || !strcmp(m.path, "[heap]"))) {
+            if (!strcmp(m.path, "[heap]")) {
                 m.path = g_strdup(m.path);
                 g_array_append_val(t->areas, m);
             }

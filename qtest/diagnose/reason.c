@@ -183,7 +183,8 @@ static char *find_doing_on(Judge *j, Doing doing, const char *kind)
 
         activity_read(j->t, thread, threads, &a);
         link = a.fd >= 0 ? target_fd_link(j->t, a.fd) : NULL;
-        if (a.doing == doing && (!j->t->pid || !judge_has_run(j, thread)) &&
+        if (a.doing == doing && (!j->t->pid || doing == DOING_RUN ||
+                                 !judge_has_run(j, thread)) &&
             (!link || g_str_has_prefix(link, kind))) {
             text = g_strdup_printf("thread %d %s", thread->tid, a.text);
         }
@@ -223,6 +224,27 @@ static char *find_busy(Judge *j)
                            (int)MIN(most / 10000 / j->ms, 100));
 }
 
+/* The only node whose storage is on a network; NULL: none, or several */
+static const char *find_remote_node(Judge *j)
+{
+    static const char *const drivers[] = { "(nbd", "(ssh", "(http", "(ftp",
+                                           "(iscsi", "(nfs", "(gluster",
+                                           "(rbd" };
+    const char *found = NULL;
+    int n = 0;
+
+    for (guint i = 0; j->d->nodes && i < j->d->nodes->len; i++) {
+        for (gsize k = 0; k < G_N_ELEMENTS(drivers); k++) {
+            if (strstr(j->d->nodes->pdata[i], drivers[k])) {
+                found = j->d->nodes->pdata[i];
+                n++;
+                break;
+            }
+        }
+    }
+    return n == 1 ? found : NULL;
+}
+
 /* A socket that has a handler in the context: whose answer is waited for? */
 static char *find_socket(Judge *j)
 {
@@ -233,7 +255,10 @@ static char *find_socket(Judge *j)
         g_autofree char *what = target_describe_fd(j->t, fd);
 
         if (what && g_str_has_prefix(what, "socket")) {
-            return g_strdup_printf("an answer on fd %d (%s)", fd, what);
+            const char *node = find_remote_node(j);
+
+            return g_strdup_printf("an answer on fd %d (%s)%s%s", fd, what,
+                                   node ? " for " : "", node ? node : "");
         }
     }
     return NULL;

@@ -37,6 +37,7 @@ void report_text(const Diagnosis *d, const char *what)
     print_line("shim", d->shim);
     print_line("known by", d->how);
     print_line("woken", d->woken);
+    print_line("captured", d->captured);
 }
 
 static void add_list(JsonBuilder *b, const char *name, const GPtrArray *list)
@@ -49,8 +50,9 @@ static void add_list(JsonBuilder *b, const char *name, const GPtrArray *list)
     json_builder_end_array(b);
 }
 
-void report_json(const Diagnosis *d, const char *what)
+char *report_to_json(const Diagnosis *d, const char *what)
 {
+    g_autoptr(JsonNode) root = NULL;
     g_autoptr(JsonBuilder) b = json_builder_new();
 
     json_builder_begin_object(b);
@@ -77,5 +79,15 @@ void report_json(const Diagnosis *d, const char *what)
     add_string(b, "known-by", d->how);
     add_string(b, "woken", d->woken);
     add_bool(b, "freed", d->freed);
-    end_and_print(b);
+    add_string(b, "captured", d->captured);
+    json_builder_end_object(b);
+    root = json_builder_get_root(b);
+    return json_to_string(root, true);
+}
+
+void report_json(const Diagnosis *d, const char *what)
+{
+    g_autofree char *text = report_to_json(d, what);
+
+    puts(text);
 }

@@ -9,4 +9,7 @@
 void report_text(const Diagnosis *d, const char *what);
 void report_json(const Diagnosis *d, const char *what);
 
+/* What that prints, to be freed */
+char *report_to_json(const Diagnosis *d, const char *what);
+
 #endif

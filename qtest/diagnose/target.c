@@ -100,30 +100,38 @@ const Mapping *target_mapping(const Target *t, guint64 address)
     return NULL;
 }
 
+/* End of the memory that @address is in: what follows may be the guest's. */
+static guint64 end_of_memory(const Target *t, guint64 address)
+{
+    const Mapping *m = target_mapping(t, address);
+
+    for (guint i = 0; !m && i < t->areas->len; i++) {
+        const Mapping *area = &g_array_index(t->areas, Mapping, i);
+
+        m = address >= area->start && address < area->end ? area : NULL;
+    }
+    return m ? m->end : 0;
+}
+
 bool target_thread_in(Target *t, const Thread *thread, const char *function)
 {
     guint64 size = 0;
     guint64 at = image_symbol(t->image, function, &size);
-    guint64 page[512];
+    guint64 begin = thread->sp & ~(guint64)7;
+    guint64 end = MIN(end_of_memory(t, begin), begin + MAX_STACK);
+    g_autofree guint64 *stack = NULL;
+    gsize n = end > begin ? (end - begin) / 8 : 0;
 
-    for (guint64 sp = thread->sp & ~(guint64)7; at && sp &&
-         sp < thread->sp + MAX_STACK; sp += sizeof(page)) {
-        gsize n = sizeof(page);
-
-        if (!target_read(t, sp, page, n)) {
-            /* what is left of the stack is shorter than that */
-            n = 4096 - (sp & 4095);
-            if (!target_read(t, sp, page, n)) {
-                return false;
-            }
-        }
-        for (gsize i = 0; i < n / 8; i++) {
-            if (page[i] > at && page[i] <= at + size) {
-                return true;
-            }
-        }
-        if (n < sizeof(page)) {
-            return false;
+    if (!at || !begin || !n) {
+        return false;
+    }
+    stack = g_malloc0(n * 8);
+    if (!target_read(t, begin, stack, n * 8)) {
+        return false;
+    }
+    for (gsize i = 0; i < n; i++) {
+        if (stack[i] > at && stack[i] <= at + size) {
+            return true;
         }
     }
     return false;

@@ -55,7 +55,11 @@ struct Target {
     gint64 clock_offset_ns;     /* its CLOCK_MONOTONIC less ours */
     gint64 start_ns;            /* when it started, by its CLOCK_MONOTONIC */
     GArray *maps;               /* Mapping */
-    GArray *areas;              /* Mapping: writable memory of no file */
+    /*
+     * Mapping: where malloc()ed memory is.  Never the guest's: the one who
+     * reads a page that userfaultfd has to bring waits for it, too.
+     */
+    GArray *areas;
     Image *image;
     bool (*read)(Target *t, guint64 address, void *buf, gsize size);
     GArray *(*threads)(Target *t);
