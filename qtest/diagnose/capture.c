@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -200,12 +202,22 @@ static void add_nodes(Capture *c, const Diagnosis *d)
     g_string_free(out, true);
 }
 
-static void add_backtrace(Capture *c)
+/* gdb waits for SIGCHLD, which watch blocks. */
+static void unblock_signals(gpointer unused)
 {
-    g_autofree char *pid = g_strdup_printf("%d", c->pid);
+    sigset_t none;
+
+    (void)unused;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Returns NULL, with @why set, when there are none. */
+static char *read_stacks(int number, const char **why)
+{
+    g_autofree char *pid = g_strdup_printf("%d", number);
     g_autofree char *gdb = g_find_program_in_path("gdb");
-    g_autofree char *out = NULL;
-    g_autofree char *err = NULL;
+    char *out = NULL;
     char *args[] = { "timeout", GDB_SECONDS, "gdb", "-nx", "-batch", "-iex",
                      "set debuginfod enabled off", "-iex",
                      "set auto-load off", "-ex",
@@ -213,16 +225,37 @@ static void add_backtrace(Capture *c)
                      "thread apply all bt", NULL };
 
     if (!gdb) {
-        leave_out(c, "backtraces", "there is no gdb; install it");
-    } else if (!g_spawn_sync(NULL, args, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL,
-                             &out, &err, NULL, NULL) ||
-               !strstr(out, "#0")) {
-        leave_out(c, "backtraces", "gdb could not attach in " GDB_SECONDS
-                  " s");
-    } else {
+        *why = "there is no gdb; install it";
+        return NULL;
+    }
+    if (!g_spawn_sync(NULL, args, NULL, G_SPAWN_SEARCH_PATH |
+                      G_SPAWN_STDERR_TO_DEV_NULL, unblock_signals, NULL, &out,
+                      NULL, NULL, NULL) || !strstr(out, "#0")) {
+        *why = "gdb could not attach, or took more than " GDB_SECONDS " s";
+        g_clear_pointer(&out, g_free);
+    }
+    return out;
+}
+
+static void add_backtrace(Capture *c)
+{
+    const char *why;
+    g_autofree char *out = read_stacks(c->pid, &why);
+
+    if (out) {
         add(c, "backtraces", "gdb's \"thread apply all bt\", without "
             "arguments", out);
+    } else {
+        leave_out(c, "backtraces", why);
     }
+}
+
+char *capture_stacks(int pid)
+{
+    const char *why;
+    char *out = read_stacks(pid, &why);
+
+    return out ? out : g_strdup_printf("no stacks: %s", why);
 }
 
 static void add_core(Capture *c, const char *path)
@@ -235,7 +268,7 @@ static void add_core(Capture *c, const char *path)
 
     if (g_spawn_sync(NULL, args, NULL, G_SPAWN_SEARCH_PATH |
                      G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL,
-                     NULL, NULL, NULL, NULL, &status, NULL) &&
+                     unblock_signals, NULL, NULL, NULL, &status, NULL) &&
         status == 0 && g_file_test(file, G_FILE_TEST_EXISTS)) {
         archive_add_file(c->archive, "core", file);
         g_string_append(c->files, "core           of gcore: holds the guest's "

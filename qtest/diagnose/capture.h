@@ -20,4 +20,7 @@
 char *capture(const Diagnosis *d, const char *path, bool core, gint64 within_us,
               GError **error);
 
+/* Backtraces of all threads by gdb, or why there are none; to be freed */
+char *capture_stacks(int pid);
+
 #endif

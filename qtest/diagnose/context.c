@@ -29,6 +29,7 @@
 #define CONTEXT_SIZE    1024
 #define HANDLER_SIZE    200
 #define MAX_LIST        4096
+#define N_REQUESTS      5
 #define MAX_DATA        (64 * 1024 * 1024)
 
 /* Flags of a BH since 5.0 */
@@ -44,6 +45,8 @@ struct Finder {
     guint64 iohandler;
     guint64 clocks[N_CLOCKS];
     guint64 guest_clock_offset;     /* address, or 0 */
+    guint64 requests[N_REQUESTS];   /* addresses, or 0 */
+    bool requests_found;
 };
 
 static guint64 word(const guint8 *at)
@@ -444,7 +447,7 @@ const char *finder_how(const Finder *f)
     return f->how;
 }
 
-static char *name_code(Finder *f, guint64 address)
+char *finder_name_code(Finder *f, guint64 address)
 {
     const char *name = image_function_at(f->t->image, address);
     const Mapping *m = target_mapping(f->t, address);
@@ -488,7 +491,7 @@ static char *name_bh(Finder *f, guint64 bh)
     char *name = l->bh.name < 0 ? NULL :
         target_read_string(f->t, target_read_u64(f->t, bh + l->bh.name));
 
-    return name ? name : name_code(f, cb);
+    return name ? name : finder_name_code(f, cb);
 }
 
 static GArray *read_bhs(Finder *f, guint64 context)
@@ -599,11 +602,6 @@ void context_free(Context *c)
     }
 }
 
-static void timer_clear(gpointer data)
-{
-    g_free(((Timer *)data)->name);
-}
-
 static bool clock_enabled(Finder *f, int clock)
 {
     return target_read_u32(f->t, f->clocks[clock] + f->layout.clock.enabled) &
@@ -615,7 +613,6 @@ GArray *finder_read_timers(Finder *f)
     const Layout *l = &f->layout;
     GArray *timers = g_array_new(false, true, sizeof(Timer));
 
-    g_array_set_clear_func(timers, timer_clear);
     for (int clock = 0; clock < N_CLOCKS; clock++) {
         guint64 list = target_read_u64(f->t, f->clocks[clock]);
 
@@ -632,8 +629,7 @@ GArray *finder_read_timers(Finder *f)
                     .address = timer,
                     .clock = clock,
                     .expire_ns = target_read_u64(f->t, timer + TIMER_EXPIRE),
-                    .name = name_code(f, target_read_u64(f->t,
-                                                         timer + TIMER_CB)),
+                    .code = target_read_u64(f->t, timer + TIMER_CB),
                     .of_context = opaque == f->main,
                 };
 
@@ -675,29 +671,40 @@ bool finder_clock_now(Finder *f, int clock, gint64 *now_ns)
     return true;
 }
 
-char *finder_read_requests(Finder *f)
+static const struct {
+    const char *name;
+    const char *variable;
+    const char *getter;
+} requests[N_REQUESTS] = {
+    { "shutdown", "shutdown_requested", "qemu_shutdown_requested_get" },
+    { "reset", "reset_requested", "qemu_reset_requested_get" },
+    { "powerdown", "powerdown_requested", NULL },
+    { "suspend", "suspend_requested", NULL },
+    { "debug stop", "debug_requested", NULL },
+};
+
+static void find_requests(Finder *f)
 {
-    static const struct {
-        const char *name;
-        const char *variable;
-        const char *getter;
-    } requests[] = {
-        { "shutdown", "shutdown_requested", "qemu_shutdown_requested_get" },
-        { "reset", "reset_requested", "qemu_reset_requested_get" },
-        { "powerdown", "powerdown_requested", NULL },
-        { "suspend", "suspend_requested", NULL },
-        { "debug stop", "debug_requested", NULL },
-    };
-    GString *text = g_string_new(NULL);
     Image *image = f->t->image;
 
-    for (gsize i = 0; i < G_N_ELEMENTS(requests); i++) {
-        guint64 at = image_symbol(image, requests[i].variable, NULL);
-
-        if (!at && requests[i].getter) {
-            at = image_variable_of(image, requests[i].getter);
+    for (int i = 0; i < N_REQUESTS; i++) {
+        f->requests[i] = image_symbol(image, requests[i].variable, NULL);
+        if (!f->requests[i] && requests[i].getter) {
+            f->requests[i] = image_variable_of(image, requests[i].getter);
         }
-        if (at && target_read_u32(f->t, at)) {
+    }
+    f->requests_found = true;
+}
+
+char *finder_read_requests(Finder *f)
+{
+    GString *text = g_string_new(NULL);
+
+    if (!f->requests_found) {
+        find_requests(f);
+    }
+    for (int i = 0; i < N_REQUESTS; i++) {
+        if (f->requests[i] && target_read_u32(f->t, f->requests[i])) {
             g_string_append_printf(text, "%s%s", text->len ? ", " : "",
                                    requests[i].name);
         }

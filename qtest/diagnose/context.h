@@ -27,7 +27,7 @@ typedef struct Timer {
     guint64 address;
     int clock;
     gint64 expire_ns;           /* of that clock */
-    char *name;
+    guint64 code;               /* its callback */
     bool of_context;            /* run by whoever polls the main context */
 } Timer;
 
@@ -77,6 +77,9 @@ GArray *finder_read_timers(Finder *finder);
 /* Time now of @clock; false: it stands still, or cannot be told. */
 bool finder_clock_now(Finder *finder, int clock, gint64 *now_ns);
 bool finder_guest_stopped(Finder *finder);
+
+/* The function at @address, for people, to be freed */
+char *finder_name_code(Finder *finder, guint64 address);
 
 /* Requests that the main loop has yet to look at, comma-separated, or NULL */
 char *finder_read_requests(Finder *finder);

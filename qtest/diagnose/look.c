@@ -57,12 +57,14 @@ static void look_at_timers(Look *look, Finder *finder)
         }
         late = now - timer->expire_ns;
         if (late > LATE_NS) {
+            g_autofree char *name = finder_name_code(finder, timer->code);
+
             add_work(look, timer->of_context ? OWNER_CONTEXT : OWNER_MAIN_LOOP,
                      g_strdup_printf("timer %" G_GINT64_MODIFIER "x %"
                                      G_GINT64_FORMAT, timer->address,
                                      timer->expire_ns),
                      g_strdup_printf("timer %s (%s) is %.0f ms overdue",
-                                     timer->name, clocks[timer->clock],
+                                     name, clocks[timer->clock],
                                      late / NS_PER_MS));
         }
         next = MIN(next, -late);
@@ -255,4 +257,24 @@ bool look_has_request(const Look *look, const char *key)
         }
     }
     return false;
+}
+
+bool look_any_work(Target *t, Finder *finder)
+{
+    Look look = { 0 };
+    g_autofree char *requests = finder_read_requests(finder);
+    bool any;
+
+    look.work = g_array_new(false, true, sizeof(Work));
+    g_array_set_clear_func(look.work, work_clear);
+    look.threads = g_array_new(false, true, sizeof(Thread));
+    look.main = finder_read_main(finder);
+    look.iohandler = finder_read_iohandler(finder);
+    look_at_timers(&look, finder);
+    look_at_fds(&look, t, look.main, OWNER_CONTEXT);
+    look_at_fds(&look, t, look.iohandler, OWNER_MAIN_LOOP);
+    any = requests || look.work->len || look.main->bhs->len ||
+          (look.iohandler && look.iohandler->bhs->len);
+    look_clear(&look);
+    return any;
 }

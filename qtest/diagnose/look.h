@@ -57,6 +57,9 @@ typedef struct Look {
 void look_once(Look *look, Target *t, Finder *finder, Nodes *nodes);
 void look_clear(Look *look);
 
+/* Is there any work at all, whoever owes it?  Some 50 system calls */
+bool look_any_work(Target *t, Finder *finder);
+
 /* What work may @sleeper be blamed for?  Owners, or'ed */
 unsigned sleeper_owes(Sleeper sleeper);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * aio-wakeup-watch: run a command, and report each QEMU below it that loses a
- * wakeup of its main loop.
+ * wakeup of its main loop; or watch all of the host (guard.c).
  *
  * As the subreaper of all that the command starts, it still finds a QEMU that
  * has daemonized itself.  A look at a QEMU costs two small files in /proc; only
@@ -20,7 +20,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "capture.h"
+#include "guard.h"
 #include "judge.h"
+#include "progress.h"
+#include "report.h"
 #include "target.h"
 #include "wake.h"
 
@@ -47,6 +51,13 @@ typedef struct Watched {
 static double opt_after = 3;
 static gboolean opt_wake;
 static gboolean opt_leave;
+static gboolean opt_all;
+static double opt_interval = 15;
+static char *opt_metrics;
+static int opt_wakes = 6;
+static int opt_scans;
+static double opt_kill_after;
+static char *opt_capture;
 static char *opt_report;
 static char **opt_command;
 
@@ -60,6 +71,24 @@ static const GOptionEntry entries[] = {
       "leave running what the command leaves running", NULL },
     { "report", 0, 0, G_OPTION_ARG_FILENAME, &opt_report,
       "append the findings to FILE as well", "FILE" },
+    { "kill-after", 0, 0, G_OPTION_ARG_DOUBLE, &opt_kill_after,
+      "kill a QEMU whose main thread has not run for so long, whatever it waits "
+      "for; its answer and its stacks are printed first", "SECONDS" },
+    { "capture", 0, 0, G_OPTION_ARG_FILENAME, &opt_capture,
+      "of one that is killed, write DIR/qemu-PID.tar instead of its stacks",
+      "DIR" },
+    { "all", 0, 0, G_OPTION_ARG_NONE, &opt_all,
+      "no command: watch every QEMU of the host, until SIGTERM", NULL },
+    { "interval", 0, 0, G_OPTION_ARG_DOUBLE, &opt_interval,
+      "with --all: look so often (default 15)", "SECONDS" },
+    { "metrics", 0, 0, G_OPTION_ARG_FILENAME, &opt_metrics,
+      "with --all: keep FILE up to date, for Prometheus's textfile collector",
+      "FILE" },
+    { "wake-limit", 0, 0, G_OPTION_ARG_INT, &opt_wakes,
+      "with --all --wake: wake one VM at most so often in an hour (default 6)",
+      "N" },
+    { "scans", 0, 0, G_OPTION_ARG_INT, &opt_scans,
+      "with --all: end after N scans", "N" },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &opt_command, NULL,
       "[--] COMMAND..." },
     { NULL }
@@ -143,27 +172,6 @@ static GHashTable *find_descendants(void)
     return below;
 }
 
-/* By its name; whether it is one is seen when it is diagnosed. */
-static bool may_be_qemu(int pid)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/exe", pid);
-    g_autofree char *exe = g_file_read_link(path, NULL);
-    const char *name = exe ? strrchr(exe, '/') : NULL;
-
-    return name && (strstr(name, "qemu") || g_str_has_prefix(name, "/kvm"));
-}
-
-static guint64 read_progress(int pid)
-{
-    g_autofree char *dir = g_strdup_printf("task/%d/status", pid);
-    g_autofree char *text = proc_text(pid, dir);
-    const char *a = text ? strstr(text, "\nvoluntary_ctxt_switches:") : NULL;
-    const char *b = text ? strstr(text, "nonvoluntary_ctxt_switches:") : NULL;
-
-    return !a || !b ? 0 : g_ascii_strtoull(strchr(a, ':') + 1, NULL, 10) +
-                          g_ascii_strtoull(strchr(b, ':') + 1, NULL, 10);
-}
-
 static void report(Watched *w, Diagnosis *d, gint64 now)
 {
     GString *work = g_string_new(NULL);
@@ -182,6 +190,39 @@ static void report(Watched *w, Diagnosis *d, gint64 now)
          (now - w->since_us) / (double)G_USEC_PER_SEC,
          d->woken ? "; " : "", d->woken ? d->woken : "");
     g_string_free(work, true);
+}
+
+/* What a CI job's log needs to say why it failed */
+static void kill_hung(Watched *w, gint64 now)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *what = g_strdup_printf("PID %d", w->pid);
+    Diagnosis *d = diagnose_process(w->pid, DIAGNOSE_US, &error);
+
+    if (!d) {
+        w->next_us = G_MAXINT64;    /* no QEMU, or gone */
+        return;
+    }
+    n_findings++;
+    w->lost = w->judged = true;
+    tell("killing PID %d, whose main thread has not run for %.1f s: %s: %s",
+         w->pid, (now - w->since_us) / (double)G_USEC_PER_SEC,
+         answer_name(d->answer), d->reason);
+    if (opt_capture) {
+        g_autofree char *name = g_strdup_printf("qemu-%d.tar", w->pid);
+        g_autofree char *path = g_build_filename(opt_capture, name, NULL);
+        g_autofree char *text = capture(d, path, false, DIAGNOSE_US, &error);
+
+        tell("captured %s", text ? text : error->message);
+    } else {
+        g_autofree char *stacks = capture_stacks(w->pid);
+
+        report_text(d, what);
+        printf("%s\n", stacks);
+        fflush(stdout);
+    }
+    kill(w->pid, SIGKILL);
+    diagnosis_free(d);
 }
 
 static void diagnose(Watched *w)
@@ -207,7 +248,7 @@ static void diagnose(Watched *w)
 
 static void look_at(Watched *w)
 {
-    guint64 progress = read_progress(w->pid);
+    guint64 progress = progress_of(w->pid);
     gint64 now = g_get_monotonic_time();
 
     if (progress != w->progress) {
@@ -216,6 +257,9 @@ static void look_at(Watched *w)
         w->next_us = 0;
         w->again_us = MIN_AGAIN_US;
         w->lost = w->judged = false;
+    } else if (opt_kill_after > 0 && w->next_us != G_MAXINT64 &&
+               now - w->since_us >= opt_kill_after * G_USEC_PER_SEC) {
+        kill_hung(w, now);
     } else if (!w->lost && now >= w->next_us &&
                now - w->since_us >= opt_after * G_USEC_PER_SEC) {
         diagnose(w);
@@ -238,7 +282,7 @@ static bool scan(void)
     while (g_hash_table_iter_next(&iter, &key, NULL)) {
         Watched *w = g_hash_table_lookup(watched, key);
 
-        if (!may_be_qemu(GPOINTER_TO_INT(key))) {
+        if (!progress_may_be_qemu(GPOINTER_TO_INT(key))) {
             continue;
         }
         if (!w) {
@@ -394,14 +438,29 @@ int main(int argc, char **argv)
     g_option_context_set_strict_posix(context, true);
     g_option_context_set_summary(context,
         "Runs COMMAND, and reports each QEMU below it that has lost a wakeup\n"
-        "of its main loop.  Exit status: COMMAND's, or 1 after a finding.");
+        "of its main loop.  Exit status: COMMAND's, or 1 after a finding.\n"
+        "--wake writes 8 bytes to the eventfd that a main loop sleeps on, only\n"
+        "when a wakeup is lost; see diagnose --help.");
     if (!g_option_context_parse(context, &argc, &argv, &error)) {
         fprintf(stderr, "watch: %s\n", error->message);
         return EXIT_USE;
     }
-    if (!opt_command || opt_after <= 0) {
-        fprintf(stderr, "watch: name a command, and a positive --after; see "
-                "--help\n");
+    if (opt_after <= 0 || opt_interval <= 0 || opt_wakes < 0 ||
+        opt_kill_after < 0 || opt_scans < 0) {
+        fprintf(stderr, "watch: --after and the like take positive numbers\n");
+        return EXIT_USE;
+    }
+    if (!opt_command == !opt_all) {
+        fprintf(stderr, "watch: name a command, or --all; see --help\n");
+        return EXIT_USE;
+    }
+    if (opt_all && (opt_kill_after > 0 || opt_leave || opt_capture)) {
+        fprintf(stderr, "watch: --kill-after, --capture and --leave are for a "
+                "command: --all kills nothing\n");
+        return EXIT_USE;
+    }
+    if (!opt_all && opt_metrics) {
+        fprintf(stderr, "watch: --metrics is for --all\n");
         return EXIT_USE;
     }
     watched = g_hash_table_new_full(NULL, NULL, NULL, g_free);
@@ -412,6 +471,15 @@ int main(int argc, char **argv)
     sigaddset(&our_signals, SIGTERM);
     sigaddset(&our_signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &our_signals, &old);
+    if (opt_all) {
+        const GuardOptions options = {
+            .after_s = opt_after, .interval_s = opt_interval,
+            .metrics = opt_metrics, .wake = opt_wake,
+            .wakes_per_hour = opt_wakes, .scans = opt_scans,
+        };
+
+        return guard_run(&options, &our_signals, tell);
+    }
     pid = start(&old);
     if (pid < 0) {
         return EXIT_USE;
