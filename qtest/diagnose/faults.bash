@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 #
 # QEMUs that hang for another reason than a lost wakeup, or do not hang: for the
 # tests of diagnose and for diagnose-sweep.  To be sourced, in a folder of their
@@ -73,10 +73,10 @@ flashes() {
 
 # usage: start OPTION...: a QEMU in the background; sets $pid
 start() {
-    rm -f marks qmp
+    rm -f marks qmp report
     env --default-signal=ALRM "${preload[@]}" "$qemu" -machine "pc,accel=tcg$machine" -m 16 \
         -nodefaults -no-user-config -vga none -display none -serial none -parallel none -monitor none \
-        -chardev null,id=report -device isa-debugcon,iobase=0xe9,chardev=report \
+        -chardev file,id=report,path=report -device isa-debugcon,iobase=0xe9,chardev=report \
         -chardev file,id=marks,path=marks -device isa-debugcon,iobase=0xea,chardev=marks \
         -device isa-debug-exit,iobase=0xf4,iosize=4 -qmp unix:qmp,server=on,wait=off \
         "${args[@]}" "$@" >/dev/null 2>qemu.err </dev/null 3>&- &
