@@ -118,6 +118,8 @@ ask_beside() {
         printf '%s\t-\t0\tnot there\n' "$1" >>"$work/others"
         return
     fi
+    # one that has just been started is at work: that would be a right answer, too
+    [ "$1" = free-run ] || until_10_s settled "$pid" || :
     answer=$("$work/ask" "$pid")
     said="because    $(cut -f 4 <<<"$answer")"
     # shellcheck disable=SC2053,SC2154

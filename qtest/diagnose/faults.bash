@@ -85,7 +85,7 @@ start() {
 }
 
 ready() { until_10_s [ -e marks ]; }
-qmp() { timeout 5 python3 "$tools/qmp.py" "$@"; }
+qmp() { timeout 20 python3 "$tools/qmp.py" "$@"; }
 # usage: begins_and_hangs COMMAND: its answer is waited for one second
 begins_and_hangs() { qmp --no-wait qmp "$1" >/dev/null; }
 
@@ -141,6 +141,14 @@ status_is() { [[ $(qmp "$1" query-migrate) == *"$2"* ]]; }
 
 # usage: faults_in PID: one of its threads waits for a page
 faults_in() { cat "/proc/$1"/task/*/wchan 2>/dev/null | grep -q handle_userfault; }
+
+# usage: settled PID: its main thread has not run for 0.4 s
+settled() {
+    local before
+    before=$(grep ctxt "/proc/$1/task/$1/status")
+    sleep 0.4
+    [ "$before" = "$(grep ctxt "/proc/$1/task/$1/status")" ]
+}
 
 # usage: no_answer COMMAND: it is not answered within a second
 no_answer() { [ -z "$(qmp --no-wait qmp "$1")" ]; }
@@ -202,14 +210,16 @@ fault() {
         kill -ALRM "$pid"       # any event: the main loop wants the BQL
         reason="*because*deadlock: the main loop waits for the BQL, which thread *"
         ;;
-    io) reason="*because*a read of 512 bytes at * of node * (file, disk.img) does not complete*" ;;
+    io) # the only worker sits in it: a write to the flash may wait for one
+        reason="*because*a * of 512 bytes at * of node * (file, *.img)* does not complete*"
+        ;;
     short-read)
         truncate -s 256 short.img
         code '\xfa\xf4\xeb\xfd'
         args+=(-bios firmware.bin)
         start -drive if=none,id=short,format=raw,file=short.img,aio=io_uring
         until_10_s [ -S qmp ]
-        begins_and_hangs 'hmp:qemu-io short "read 0 512"'
+        no_answer 'hmp:qemu-io short "read 0 512"' || return
         reason="*because*a read of 512 bytes at 0 of node * (file, short.img) does not complete*nested aio_poll*"
         ;;
     dead-realize)

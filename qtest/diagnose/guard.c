@@ -109,6 +109,8 @@ static void vm_open(Vm *vm, gint64 now)
         vm->again_us = MIN(2 * vm->again_us, MAX_AGAIN_US);
         vm_close(vm);
     } else {
+        g_free(finder_read_requests(vm->finder));   /* looks symbols up */
+        image_rest(vm->target->image);
         vm->next_us = 0;
         vm->again_us = MIN_AGAIN_US;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <elf.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "image.h"
 #include "target.h"
@@ -186,6 +187,11 @@ void image_free(Image *image)
         g_free(image->build_id);
         g_free(image);
     }
+}
+
+void image_rest(const Image *image)
+{
+    madvise((void *)image->data, image->size, MADV_DONTNEED);
 }
 
 const char *image_version(const Image *image)

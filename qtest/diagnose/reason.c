@@ -264,6 +264,15 @@ static char *find_socket(Judge *j)
     return NULL;
 }
 
+/* Is the request on the file that a thread is at work on? */
+static bool is_on_file_of(const char *request, const char *io)
+{
+    const char *name = strrchr(request, '/');
+    g_autofree char *file = name ? g_strndup(name, strcspn(name, ")")) : NULL;
+
+    return file && strstr(io, file);
+}
+
 /* What does not complete, as exactly as can be told; NULL: nothing known */
 static char *find_stuck(Judge *j, bool sockets)
 {
@@ -272,12 +281,18 @@ static char *find_stuck(Judge *j, bool sockets)
     g_autofree char *socket = NULL;
 
     if (requests->len) {
+        const char *first = requests->pdata[0];
+
         g_autofree char *more = requests->len < 2 ? g_strdup("") :
             g_strdup_printf(" (and %u more)", requests->len - 1);
 
         io = find_doing(j, DOING_IO);
-        return g_strdup_printf("a %s%s %s%s%s%s", (char *)requests->pdata[0],
-                               more, j->d->throttled ?
+        for (guint i = 0; io && i < requests->len; i++) {
+            if (is_on_file_of(requests->pdata[i], io)) {
+                first = requests->pdata[i];     /* others wait for its thread */
+            }
+        }
+        return g_strdup_printf("a %s%s %s%s%s%s", first, more, j->d->throttled ?
                                "is held back by that filter" :
                                "does not complete", io ? " (" : "",
                                io ? io : "", io ? ")" : "");

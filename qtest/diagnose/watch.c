@@ -52,7 +52,7 @@ static double opt_after = 3;
 static gboolean opt_wake;
 static gboolean opt_leave;
 static gboolean opt_all;
-static double opt_interval = 15;
+static double opt_interval = 20;
 static char *opt_metrics;
 static int opt_wakes = 6;
 static int opt_scans;
@@ -80,7 +80,7 @@ static const GOptionEntry entries[] = {
     { "all", 0, 0, G_OPTION_ARG_NONE, &opt_all,
       "no command: watch every QEMU of the host, until SIGTERM", NULL },
     { "interval", 0, 0, G_OPTION_ARG_DOUBLE, &opt_interval,
-      "with --all: look so often (default 15)", "SECONDS" },
+      "with --all: look so often (default 20)", "SECONDS" },
     { "metrics", 0, 0, G_OPTION_ARG_FILENAME, &opt_metrics,
       "with --all: keep FILE up to date, for Prometheus's textfile collector",
       "FILE" },
