@@ -36,7 +36,7 @@ fault_kinds=(
     vhost-user      # a device whose other process does not answer
     postcopy        # the page of a vCPU does not come
     postcopy-stop   # and then: stop
-    rcu             # device_add fails while a vCPU writes flash (up to 8.1)
+    rcu             # device_add fails while the guest waits for its disk (up to 8.2)
 )
 
 # usage: until_10_s COMMAND...: waits until it succeeds

@@ -51,4 +51,4 @@ neighbour() {
 @test "neighbour: a device whose other process does not answer" { neighbour vhost-user; }
 @test "neighbour: a page that postcopy does not bring" { neighbour postcopy; }
 @test "neighbour: a page that postcopy does not bring, then stop" { neighbour postcopy-stop; }
-@test "neighbour: device_add fails while a vCPU writes flash" { neighbour rcu; }
+@test "neighbour: device_add fails while the guest waits for its disk" { neighbour rcu; }

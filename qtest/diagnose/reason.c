@@ -369,16 +369,19 @@ static void judge_wait(Judge *j, const Activity *main)
     g_autofree char *busy = find_busy(j);
     const Thread *rcu = NULL;
 
+    /* the main thread first: what does not complete waits for it, then */
     for (guint i = 0; i < threads->len && !rcu; i++) {
         const Thread *thread = &g_array_index(threads, Thread, i);
 
-        rcu = target_thread_in(j->t, thread, "drain_call_rcu") ? thread : NULL;
+        rcu = (!i || !stuck) && target_thread_in(j->t, thread,
+                                                 "drain_call_rcu") ?
+            thread : NULL;
     }
     if (fault) {
         judge_answer(j, ANSWER_NOT_THIS, "%s, which whoever has it does not "
                      "bring (a postcopy migration that is paused?); the main "
                      "thread waits for that one", fault);
-    } else if (stuck) {
+    } else if (stuck && !rcu) {
         judge_answer(j, ANSWER_NOT_THIS, "%s; the main thread %s until it does",
                      stuck, main->text);
     } else if (rcu) {
