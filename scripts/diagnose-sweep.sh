@@ -17,7 +17,8 @@
 # A hang is one when the guest has stood still for 1.5 s; it was freed when the
 # guest ends its round after --wake, and --wake saw the very work gone that was
 # pending.  Some binaries lose wakeups with nothing forced: LOST WAKEUP of a QEMU
-# at work is right if its guest then reports the loss.  The result is a table, a
+# at work is right if its guest then reports the loss.  "Not made": this QEMU does not
+# hang so, or it did not come to it in time.  The result is a table, a
 # line for each scenario and kind.  Exit status: 0 every answer was right and in
 # time, 1 one was not.
 
@@ -181,7 +182,7 @@ print("kind", "right", "LOST WAKEUP", "CANNOT TELL", "longest answer", "freed",
       sep="\t")
 for name, (n, right, lost, unknown, ms, gone) in rows.items():
     hang = name.startswith("hang: ")
-    print(name, f"{right} of {n}" if n else "this QEMU does not have it",
+    print(name, f"{right} of {n}" if n else "not made",
           lost, unknown, f"{ms} ms" if n else "-",
           f"{gone} of {n}" if hang else "-", sep="\t")
 END

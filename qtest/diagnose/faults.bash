@@ -36,7 +36,7 @@ fault_kinds=(
     vhost-user      # a device whose other process does not answer
     postcopy        # the page of a vCPU does not come
     postcopy-stop   # and then: stop
-    rcu             # device_add fails while the guest waits for its disk (up to 8.2)
+    rcu             # device_add fails while the guest waits for its disk (up to 10.0)
 )
 
 # usage: until_10_s COMMAND...: waits until it succeeds
@@ -122,17 +122,16 @@ postcopy() {
     source=$pid
     until_10_s [ -S qmp ]
     mv qmp qmp-source
-    start -incoming defer
+    start -incoming defer -S
     until_10_s [ -S qmp ]
     qmp qmp "$on" "{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"unix:$PWD/migration\"}}" >/dev/null
     qmp qmp-source "$on" \
-        '{"execute":"migrate-set-parameters","arguments":{"max-bandwidth":65536,"max-postcopy-bandwidth":4096}}' \
-        "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:$PWD/migration\"}}" >/dev/null
-    until_10_s status_is qmp-source '"active"'
-    qmp qmp-source migrate-start-postcopy >/dev/null
+        '{"execute":"migrate-set-parameters","arguments":{"max-bandwidth":65536,"max-postcopy-bandwidth":4096,"downtime-limit":1}}' \
+        "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:$PWD/migration\"}}" migrate-start-postcopy >/dev/null
     until_10_s status_is qmp-source '"postcopy-active"'
     kill -STOP "$source"
-    until_10_s faults_in "$pid"
+    begins_and_hangs cont   # only now: it must not have got the pages already
+    until_10_s faults_in "$pid" || return
     reason="*because*userfaultfd*postcopy*"
 }
 
@@ -273,7 +272,7 @@ fault() {
         reason="*because*main thread *socket*"
         ;;
     postcopy) postcopy ;;
-    postcopy-stop) postcopy; begins_and_hangs stop ;;
+    postcopy-stop) postcopy && begins_and_hangs stop ;;
     rcu)
         guest free-run
         flashes

@@ -139,6 +139,12 @@ Diagnosis *diagnose_process(int pid, gint64 within_us, GError **error)
         name_target(&j);
         j.finder = finder_new(j.t, &why);
     }
+    if (j.t && target_has_ended(j.t)) {
+        g_clear_error(&why);
+        g_set_error(&why, TARGET_ERROR, TARGET_ERROR_GONE,
+                    "process %d has ended just now", pid);
+        g_clear_pointer(&j.finder, finder_free);
+    }
     if (!j.finder) {
         target_free(j.t);
         j.d = take_error(j.d, &why);
@@ -157,7 +163,7 @@ Diagnosis *diagnose_process(int pid, gint64 within_us, GError **error)
         look_clear(&j.last);
         look(&j, &j.last);
         j.ms = (g_get_monotonic_time() - begin) / 1000;
-        if (!j.last.threads->len) {
+        if (!j.last.threads->len || target_has_ended(j.t)) {
             judge_answer(&j, ANSWER_NOT_THIS, "process %d has ended just now", pid);
             break;
         }

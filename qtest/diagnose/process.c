@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <signal.h>
@@ -180,6 +181,14 @@ gint64 target_eventfd_count(const Target *t, int fd)
 int target_take_fd(const Target *t, int fd)
 {
     return t->pidfd < 0 ? -1 : syscall(SYS_pidfd_getfd, t->pidfd, fd, 0);
+}
+
+bool target_has_ended(const Target *t)
+{
+    struct pollfd pfd = { .fd = t->pidfd, .events = POLLIN };
+
+    return t->pid && (t->pidfd < 0 ? kill(t->pid, 0) < 0 && errno == ESRCH :
+                      poll(&pfd, 1, 0) == 1);
 }
 
 static void read_maps(Target *t)

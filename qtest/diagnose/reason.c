@@ -180,11 +180,15 @@ static char *find_doing_on(Judge *j, Doing doing, const char *kind)
         g_autofree char *text = NULL;
         g_autofree char *link = NULL;
         Activity a;
+        bool lasts;
 
         activity_read(j->t, thread, threads, &a);
         link = a.fd >= 0 ? target_fd_link(j->t, a.fd) : NULL;
-        if (a.doing == doing && (!j->t->pid || doing == DOING_RUN ||
-                                 !judge_has_run(j, thread)) &&
+        /* one that "has been woken" and does not run is not on its way */
+        lasts = doing == DOING_RUN ? thread->state == 'R' ||
+                judge_has_run(j, thread) : !j->t->pid ||
+                !judge_has_run(j, thread);
+        if (a.doing == doing && lasts &&
             (!link || g_str_has_prefix(link, kind))) {
             text = g_strdup_printf("thread %d %s", thread->tid, a.text);
         }

@@ -90,6 +90,9 @@ guint32 target_read_u32(Target *t, guint64 address);
 /* A string of at most 80 printable characters, to be freed, or NULL */
 char *target_read_string(Target *t, guint64 address);
 
+/* Has the process ended?  It may be a zombie. */
+bool target_has_ended(const Target *t);
+
 /* All threads, the main thread first: an array of Thread, to be unref'd */
 GArray *target_threads(Target *t);
 
