@@ -34,6 +34,28 @@ load common
     [ "$(jq .freed <<<"$output")" = false ]
 }
 
+@test "diagnose: a true loss stays one while another thread is in aio_poll" {
+    begin
+    tools=$BATS_TEST_DIRNAME
+    # shellcheck source=qtest/diagnose/faults.bash
+    . "$tools/faults.bash"
+    # the guest's first report has an "r": the main loop is deaf from then on
+    preload=(AIO_WAKEUP_BLOCK=deaf,flash LD_PRELOAD="$modules/diagnose/test-block.so")
+    args=()
+    truncate -s 1M disk.img
+    guest lost-timer
+    flashes
+    start -drive if=none,id=disk,format=raw,file=disk.img -device virtio-blk-pci,drive=disk,ioeventfd=off
+    within_10_s grep -q lost-timer report
+    until_10_s settled "$pid"
+    # a request that nobody but the main loop serves
+    kill -TERM "$pid"
+    within_10_s lost "$pid"
+    run "$tool" "$pid"
+    says 1 "LOST WAKEUP" "the main loop is armed, a thread is in aio_poll"
+    [[ $output == *"request of the guest or a user: shutdown"* ]]
+}
+
 @test "diagnose: it changes nothing unless told" {
     begin
     hang lost-bh 1 "$tool \$AIO_WAKEUP_PID; $tool \$AIO_WAKEUP_PID"

@@ -224,13 +224,15 @@ fault() {
     dead-realize)
         server
         touch nbd.dead
-        start -blockdev nbd,node-name=net,server.type=unix,server.path=nbd -device virtio-blk-pci,drive=net
+        code '\xf4'
+        start -bios firmware.bin -blockdev nbd,node-name=net,server.type=unix,server.path=nbd -device virtio-blk-pci,drive=net
         until_10_s [ -e nbd.asked ]
         reason="*because*a read of 512 bytes at 0 of node net (nbd*) does not complete*nested aio_poll*"
         ;;
     dead-handshake)
         server handshake
-        start -blockdev nbd,node-name=net,server.type=unix,server.path=nbd -device virtio-blk-pci,drive=net
+        code '\xf4'
+        start -bios firmware.bin -blockdev nbd,node-name=net,server.type=unix,server.path=nbd -device virtio-blk-pci,drive=net
         sleep 0.5
         reason="*because*an answer * (socket to *nested aio_poll*"
         ;;
@@ -266,7 +268,8 @@ fault() {
     vhost-user)
         server handshake
         machine=,memory-backend=memory
-        start -object memory-backend-memfd,id=memory,size=16M,share=on -chardev socket,id=other,path=nbd \
+        code '\xf4'
+        start -bios firmware.bin -object memory-backend-memfd,id=memory,size=16M,share=on -chardev socket,id=other,path=nbd \
             -device vhost-user-blk-pci,chardev=other
         sleep 0.5
         reason="*because*main thread *socket*"
@@ -281,7 +284,11 @@ fault() {
         start
         ready
         until_10_s no_answer '{"execute":"device_add","arguments":{"driver":"virtio-net-pci","netdev":"none"}}' || return
+        # a busy host answers late
+        until_10_s settled "$pid" || return
         reason="*because*drain_call_rcu*"
         ;;
     esac
+    # one that has ended was not made: a device that it lacks
+    kill -0 "$pid" 2>/dev/null
 }

@@ -2,9 +2,9 @@
 /*
  * Preloaded by the tests: a QEMU that hangs for another reason.
  *
- * AIO_WAKEUP_BLOCK=bql: the vCPU that writes mark "r" never returns, with the
- * BQL in its hands.  AIO_WAKEUP_BLOCK=io: no read of disk.img completes from
- * then on.  AIO_WAKEUP_BLOCK=deaf: the main thread's ppoll does not return from
+ * AIO_WAKEUP_BLOCK has one or more of these words.  bql: the vCPU that writes mark "r" never returns, with the
+ * BQL in its hands.  io: no read of disk.img completes from then on.  flash: no
+ * write to flash.img does.  deaf: the main thread's ppoll does not return from
  * then on, and what woke it is lost.
  */
 #define _GNU_SOURCE
@@ -26,7 +26,7 @@ static bool is(int fd, const char *mode, const char *name)
     char link[64], path[PATH_MAX];
     ssize_t n;
 
-    if (!want || strcmp(want, mode)) {
+    if (!want || !strstr(want, mode)) {
         return false;
     }
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
@@ -78,12 +78,12 @@ ssize_t writev(int fd, const struct iovec *iov, int n)
 }
 
 /* A read that does not return looks the same on a pipe. */
-static void block_io(int fd)
+static void block_io(int fd, const char *mode, const char *name)
 {
     int fds[2];
     char c;
 
-    if (round_has_begun && is(fd, "io", "/disk.img") && pipe(fds) == 0) {
+    if (round_has_begun && is(fd, mode, name) && pipe(fds) == 0) {
         while (read(fds[0], &c, 1) <= 0) {
             continue;
         }
@@ -98,7 +98,7 @@ ssize_t preadv64(int fd, const struct iovec *iov, int n, off64_t offset)
         real = (ssize_t (*)(int, const struct iovec *, int,
                             off64_t))dlsym(RTLD_NEXT, "preadv64");
     }
-    block_io(fd);
+    block_io(fd, "io", "/disk.img");
     return real(fd, iov, n, offset);
 }
 
@@ -110,7 +110,31 @@ ssize_t pread64(int fd, void *buf, size_t n, off64_t offset)
         real = (ssize_t (*)(int, void *, size_t,
                             off64_t))dlsym(RTLD_NEXT, "pread64");
     }
-    block_io(fd);
+    block_io(fd, "io", "/disk.img");
+    return real(fd, buf, n, offset);
+}
+
+ssize_t pwritev64(int fd, const struct iovec *iov, int n, off64_t offset)
+{
+    static ssize_t (*real)(int, const struct iovec *, int, off64_t);
+
+    if (!real) {
+        real = (ssize_t (*)(int, const struct iovec *, int,
+                            off64_t))dlsym(RTLD_NEXT, "pwritev64");
+    }
+    block_io(fd, "flash", "/flash.img");
+    return real(fd, iov, n, offset);
+}
+
+ssize_t pwrite64(int fd, const void *buf, size_t n, off64_t offset)
+{
+    static ssize_t (*real)(int, const void *, size_t, off64_t);
+
+    if (!real) {
+        real = (ssize_t (*)(int, const void *, size_t,
+                            off64_t))dlsym(RTLD_NEXT, "pwrite64");
+    }
+    block_io(fd, "flash", "/flash.img");
     return real(fd, buf, n, offset);
 }
 
@@ -119,18 +143,17 @@ static int block_poll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
                       const sigset_t *mask)
 {
     const char *want = getenv("AIO_WAKEUP_BLOCK");
+    bool main_deaf = want && strstr(want, "deaf") && getpid() == gettid();
     struct timespec left = ts ? *ts : (struct timespec) { 0 };
-    int ret;
+    const struct timespec *timeout = ts ? &left : NULL;
 
     while (true) {
-        bool deaf = round_has_begun && want && !strcmp(want, "deaf") &&
-                    getpid() == gettid();
+        int ret = syscall(SYS_ppoll, fds, n, timeout, mask, sizeof(long));
 
-        ret = syscall(SYS_ppoll, fds, n, ts && !deaf ? &left : NULL, mask,
-                      sizeof(long));
-        if (!deaf) {
+        if (!main_deaf || !round_has_begun) {
             return ret;
         }
+        timeout = NULL;
         for (nfds_t i = 0; ret > 0 && i < n; i++) {
             char data[128];     /* a signalfd gives no less */
 
