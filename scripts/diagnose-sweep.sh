@@ -90,9 +90,12 @@ hold() {
 }
 
 [ "$hangs" -eq 0 ] || say "$hangs hangs of $binary ..."
+# each scenario gets its share, at most ten at a time
+share=$(((hangs + ${#scenarios[@]} - 1) / ${#scenarios[@]}))
+share=$((share > 10 ? 10 : share))
 for ((i = 0; asked < hangs && i < 3 * hangs; i++)); do
     more=$((hangs - asked))
-    hold "${scenarios[i % ${#scenarios[@]}]}" $((more < 10 ? more : 10))
+    hold "${scenarios[i % ${#scenarios[@]}]}" $((more < share ? more : share))
     asked=$(wc -l <"$work/hangs")
     say "    $asked of $hangs, the last one: $(tail -n 1 "$work/hangs" | cut -f 1-4,6 | tr '\t' ' ')"
 done

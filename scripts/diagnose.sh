@@ -3,12 +3,19 @@
 #
 # Has this hung QEMU lost a wakeup of its main loop?
 #
-# usage: diagnose.sh [--json] [--wake] PID
+# usage: diagnose.sh [--json] [--capture FILE [--with-core]] [--wake] PID
 #        diagnose.sh [--json] --core FILE [BINARY]
 #
 #   PID      a running QEMU; it is looked at, and never stopped
 #   --core   look at a core file (of gcore, or of the kernel)
-#   --wake   free it, if a wakeup is lost: nothing else is restarted or changed
+#   --capture FILE
+#            write all that a bug report needs to a tar file, before anything is
+#            woken: no guest memory, no secrets of the command line; --with-core: a
+#            core of gcore in it as well, which has both
+#   --wake   free it, if a wakeup is lost: writes 8 bytes to the eventfd that the main
+#            loop sleeps on; if the pending work is still there, to the io-handler's;
+#            if it is still there, sends SIGALRM, where that can do no harm.  Exit
+#            status 0 when the work is done; nothing is restarted or changed
 #
 # Answers LOST WAKEUP (exit status 1), NOT THIS (0) or CANNOT TELL (77) within 2
 # seconds, with what was seen: docs/diagnose.md explains it.  Needs gcc, meson,
