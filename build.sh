@@ -19,7 +19,8 @@
 #                             run it with a library that keeps QEMU's wakeups
 #   ./build.sh package        Debian packages of the tools and of that library
 #   ./build.sh diagnose PID   is this hung QEMU that hang?  --wake frees it
-#   ./build.sh watch CMD...   run a test suite; report each QEMU in it that hangs so
+#   ./build.sh watch CMD...   run a test suite; report each QEMU in it that hangs so;
+#                             watch --all: every QEMU of the host
 #   ./build.sh apply --tree DIR [--upto STATE | --with-tests] [--dry-run] [--reverse]
 #                             put the series on a QEMU tree, or take it off
 #   ./build.sh libguestfs     the original hang: libguestfs, UEFI variables in flash

@@ -67,7 +67,7 @@ image() {
 # usage: hang SCENARIO N COMMAND: run COMMAND beside N hangs; its output is in
 # the file "held", the runner's in $output
 hang() {
-    run timeout 60 "$verdict" --scenario "$1" --rounds "$2" --hold "{ $3; } >>$here/held 2>&1" "$qemu"
+    run timeout 60 env --default-signal=ALRM "$verdict" --scenario "$1" --rounds "$2" --hold "{ $3; } >>$here/held 2>&1" "$qemu"
     echo "$output"
     cat held
 }

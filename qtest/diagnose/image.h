@@ -21,7 +21,7 @@ typedef struct Image Image;
 Image *image_open(const char *path, guint64 start, GError **error);
 void image_free(Image *image);
 
-/* Gives back the memory that looking things up has used, until the next time. */
+/* Gives back the memory that looking things up has used, until next time */
 void image_rest(const Image *image);
 
 /* What follows "QEMU emulator version ", or NULL: no system emulator */

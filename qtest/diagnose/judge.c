@@ -164,7 +164,8 @@ Diagnosis *diagnose_process(int pid, gint64 within_us, GError **error)
         look(&j, &j.last);
         j.ms = (g_get_monotonic_time() - begin) / 1000;
         if (!j.last.threads->len || target_has_ended(j.t)) {
-            judge_answer(&j, ANSWER_NOT_THIS, "process %d has ended just now", pid);
+            judge_answer(&j, ANSWER_NOT_THIS, "process %d has ended "
+                         "just now", pid);
             break;
         }
         starved = looks_lost(&j) ? find_starved(&j) : NULL;
@@ -194,10 +195,10 @@ Diagnosis *diagnose_process(int pid, gint64 within_us, GError **error)
             g_get_monotonic_time() + 2 * LOOK_US > deadline) {
             judge(&j);
             if (j.d->answer == ANSWER_LOST_WAKEUP) {
-                judge_answer(&j, ANSWER_CANNOT_TELL, "work is pending, but thread %d"
-                       " is ready to run and got no processor for %d ms: it "
-                       "may be on its way to wake the main loop; ask again",
-                       starved->tid, j.ms);
+                judge_answer(&j, ANSWER_CANNOT_TELL, "work is pending, but "
+                             "thread %d is ready to run and got no processor "
+                             "for %d ms: it may be on its way to wake the main "
+                             "loop; ask again", starved->tid, j.ms);
             }
             break;
         }
@@ -226,20 +227,23 @@ static void judge_core(Judge *j)
     }
     if (j->d->answer == ANSWER_LOST_WAKEUP && j->last.main->notify_me >= 2 &&
         j->last.sleeper == SLEEPER_MAIN_LOOP) {
-        judge_answer(j, ANSWER_CANNOT_TELL, "work is pending, but a thread was in "
-               "aio_poll when the core was made: take another one");
+        judge_answer(j, ANSWER_CANNOT_TELL, "work is pending, but a thread "
+                     "was in aio_poll when the core was made: take another "
+                     "one");
     } else if (j->d->answer == ANSWER_LOST_WAKEUP && returned) {
-        judge_answer(j, ANSWER_CANNOT_TELL, "work is pending, but thread %d was at "
-               "work when the core was made: take another one", returned->tid);
+        judge_answer(j, ANSWER_CANNOT_TELL, "work is pending, but thread %d "
+                     "was at work when the core was made: take another one",
+                     returned->tid);
     } else if (j->d->answer == ANSWER_LOST_WAKEUP) {
-        judge_answer(j, ANSWER_LOST_WAKEUP, "the main loop slept with work pending; "
-               "a core shows one moment: make sure that it hung before");
+        judge_answer(j, ANSWER_LOST_WAKEUP, "the main loop slept with work "
+                     "pending; a core shows one moment: make sure that it "
+                     "hung before");
     } else if (j->d->answer == ANSWER_NOT_THIS &&
                j->last.sleeper == SLEEPER_MAIN_LOOP &&
                !finder_guest_stopped(j->finder)) {
-        judge_answer(j, ANSWER_CANNOT_TELL, "no bottom half is pending; whether a "
-               "timer is overdue or a file descriptor is ready is not in a "
-               "core file");
+        judge_answer(j, ANSWER_CANNOT_TELL, "no bottom half is pending; "
+                     "whether a timer is overdue or a file descriptor is "
+                     "ready is not in a core file");
     }
 }
 

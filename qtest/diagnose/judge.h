@@ -31,7 +31,7 @@ typedef struct Diagnosis {
     GPtrArray *pending;         /* strings: work that nobody does */
     GPtrArray *keys;            /* of each piece of it; see drop_done() */
     GPtrArray *key_texts;       /* the same for people */
-    GPtrArray *requests;        /* strings: block requests in flight all along */
+    GPtrArray *requests;        /* strings: block requests, all along */
     bool throttled;             /* one of them, by a filter */
     GPtrArray *nodes;           /* strings: all block nodes, or NULL */
     char *main_loop;            /* what its thread does, or NULL */

@@ -145,7 +145,7 @@ int main(int argc, char **argv)
         "That writes, and only if the answer is LOST WAKEUP, 8 bytes to the\n"
         "eventfd that the main loop waits for; if the pending work is still\n"
         "there, 8 bytes to the io-handler's eventfd; if it is still there,\n"
-        "SIGALRM, where that can do no harm.  Exit status 0: the work is done.");
+        "SIGALRM, where that can do no harm.  Exit status 0: it is done.");
     if (!g_option_context_parse(context, &argc, &argv, &error)) {
         return complain(error->message);
     }

@@ -10,8 +10,8 @@ typedef struct Rule {
 
 /*
  * An option's name that says so, with what stands before and after that, and
- * its value up to a comma, in the forms NAME=VALUE and "NAME": "VALUE".  An -object secret
- * has its secret as data=.
+ * its value up to a comma, in the forms NAME=VALUE and "NAME": "VALUE".  An
+ * -object secret has its secret as data=.
  */
 #define NAME "[\\w.-]*(?:passw|secret|token|cookie|credential|auth)[\\w.-]*|" \
              "(?:[\\w.-]*[.-])?(?:key|keyid|iv|data|passphrase|user)"

@@ -72,8 +72,8 @@ static const GOptionEntry entries[] = {
     { "report", 0, 0, G_OPTION_ARG_FILENAME, &opt_report,
       "append the findings to FILE as well", "FILE" },
     { "kill-after", 0, 0, G_OPTION_ARG_DOUBLE, &opt_kill_after,
-      "kill a QEMU whose main thread has not run for so long, whatever it waits "
-      "for; its answer and its stacks are printed first", "SECONDS" },
+      "kill a QEMU whose main thread has not run for so long, whatever it "
+      "waits for; its answer and its stacks are printed first", "SECONDS" },
     { "capture", 0, 0, G_OPTION_ARG_FILENAME, &opt_capture,
       "of one that is killed, write DIR/qemu-PID.tar instead of its stacks",
       "DIR" },
