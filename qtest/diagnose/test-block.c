@@ -3,9 +3,9 @@
  * Preloaded by the tests: a QEMU that hangs for another reason.
  *
  * AIO_WAKEUP_BLOCK has one or more of these words.  bql: the vCPU that writes
- * mark "r" never returns, with the BQL in its hands.  io: no read of disk.img completes from then on.  flash: no
- * write to flash.img does.  deaf: the main thread's ppoll does not return from
- * then on, and what woke it is lost.
+ * mark "r" never returns, with the BQL in its hands.  io: no read of disk.img
+ * completes from then on.  flash: no write to flash.img does.  deaf: the main
+ * thread's ppoll does not return from then on, and what woke it is lost.
  */
 #define _GNU_SOURCE
 #undef _FILE_OFFSET_BITS

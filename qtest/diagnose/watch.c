@@ -439,8 +439,8 @@ int main(int argc, char **argv)
     g_option_context_set_summary(context,
         "Runs COMMAND, and reports each QEMU below it that has lost a wakeup\n"
         "of its main loop.  Exit status: COMMAND's, or 1 after a finding.\n"
-        "--wake writes 8 bytes to the eventfd that a main loop sleeps on, only\n"
-        "when a wakeup is lost; see diagnose --help.");
+        "--wake writes 8 bytes to the eventfd that a main loop sleeps on, if a\n"
+        "wakeup is lost; see diagnose --help.");
     if (!g_option_context_parse(context, &argc, &argv, &error)) {
         fprintf(stderr, "watch: %s\n", error->message);
         return EXIT_USE;
