@@ -5,6 +5,7 @@
 
 #include "judge.h"
 #include "reason.h"
+#include "shim.h"
 
 /* Between two looks; longer than a busy host keeps a thread waiting, mostly */
 #define LOOK_US 250000
