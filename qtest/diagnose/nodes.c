@@ -125,12 +125,13 @@ static char *name_node(const guint8 *bs, const char *driver)
                            file ? file : "");
 }
 
-/* Of a file, or the heap: what is read must not be the guest's memory. */
+/* Of the program, a module, or the heap: what is read must not be the guest's memory. */
 static bool is_known_memory(const Nodes *n, guint64 address)
 {
     const Mapping *m = target_mapping(n->t, address);
 
-    if (m && (*m->path == '/' || !strcmp(m->path, "[heap]"))) {
+    if (image_is_data(n->t->image, address) ||
+        (m && (strstr(m->path, ".so") || !strcmp(m->path, "[heap]")))) {
         return true;
     }
     for (guint i = 0; i < n->t->areas->len; i++) {
