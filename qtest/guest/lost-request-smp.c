@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Scenario lost-request-smp: QEMU does not go away though the guest asked for it
+ * Scenario lost-request-smp: QEMU stays although the guest has powered off
  *
- * The second vCPU powers off, while the first one is stopped by a read of an IDE
- * disk that fails.
+ * The second vCPU powers off, while the first one is stopped by a read of an
+ * IDE disk that fails.
  */
 #include "guest.h"
 #include "io.h"

@@ -27,9 +27,9 @@
  * Nothing is said over QMP or qtest while a guest runs: that would wake the
  * main loop.  The guest and the library write files, and those are watched.
  *
- * In the cases request/ the main thread itself polls, where it has looked at the
- * requests to the main loop already, and SIGTERM or a vCPU's request comes then.
- * One I/O error is brought about over qtest, without a guest.
+ * In the cases request/ the main thread itself polls, where it has looked at
+ * the requests to the main loop already, and SIGTERM or a vCPU's request comes
+ * then.  One I/O error is brought about over qtest, without a guest.
  *
  * Environment:
  *   AIO_WAKEUP_DIR    where guest/ and schedule/ were built; by default

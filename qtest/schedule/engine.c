@@ -46,7 +46,7 @@ typedef struct Thread {
     unsigned worker_roles;  /* those of them that last as long as one I/O */
     bool io_done;           /* I/O has returned, POINT_DONE not reached yet */
     bool name_known;
-    int inside;             /* the engine's lock is being taken, held, dropped */
+    int inside;             /* the engine's lock is taken, held or dropped */
     int pending_mark;       /* hold at this mark when the BQL is free, or -1 */
     int notifier_order;     /* oldest event notifier it has cleared, or 0 */
     void *held[MAX_HELD];   /* mutexes taken and not dropped */
@@ -581,8 +581,8 @@ static void reach(Point point, char mark)
 }
 
 /*
- * Some binaries cannot be brought into some orders: say so once a round, instead
- * of running into the bound in each.
+ * Some binaries cannot be brought into some orders: say so once a round,
+ * instead of running into the bound in each.
  */
 static bool is_reachable(const Rule *rule, Point point)
 {
@@ -673,8 +673,8 @@ static void hold_at(Point point, char mark)
 /*
  * With the lock taken, which is dropped meanwhile: the handler may run on this
  * very thread, and is to be seen like all that QEMU does.  A thread that sleeps
- * has been woken by the signal when kill() returns: once it is asleep again, its
- * handler has run.
+ * has been woken by the signal when kill() returns: once it is asleep again,
+ * its handler has run.
  */
 static void send_signals(void)
 {
