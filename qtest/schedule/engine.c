@@ -933,7 +933,8 @@ bool engine_is_eventfd(int fd)
 
 void engine_mutex_taking(void *mutex)
 {
-    if (self.roles && mutex == atomic_load_explicit(&bql, memory_order_relaxed)) {
+    if (self.roles &&
+        mutex == atomic_load_explicit(&bql, memory_order_relaxed)) {
         point(POINT_BEFORE_BQL);
     }
 }

@@ -52,8 +52,9 @@ void engine_fd_closed(int fd);
 bool engine_is_eventfd(int fd);
 
 /*
- * The thread is about to take @mutex; has taken it; is about to drop it; has dropped it; is about
- * to wait on a condition variable or semaphore.  @mutex: NULL for a semaphore.
+ * The thread is about to take @mutex; has taken it; is about to drop it; has
+ * dropped it; is about to wait on a condition variable or semaphore.  @mutex is
+ * NULL for a semaphore.
  */
 void engine_mutex_taking(void *mutex);
 void engine_mutex_taken(void *mutex);

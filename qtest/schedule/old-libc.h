@@ -10,7 +10,7 @@
 #ifndef AIO_WAKEUP_OLD_LIBC_H
 #define AIO_WAKEUP_OLD_LIBC_H
 
-#if defined(__x86_64__) && defined(__GLIBC__)
+#ifdef OLD_LIBC /* x86-64 and glibc: see meson.build */
 __asm__(".symver dlsym, dlsym@GLIBC_2.2.5");
 __asm__(".symver dlvsym, dlvsym@GLIBC_2.2.5");
 __asm__(".symver pthread_condattr_setclock, "
