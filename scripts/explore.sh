@@ -151,6 +151,12 @@ make_overlay() {
     find "$new" -type f ! -path "$new/util/*" ! -path "$new/include/*" -delete
     find "$new" -type d -empty -delete
     mkdir -p "$new"
+    if compgen -G "$new/util/*.h" >/dev/null; then
+        # a file finds a header beside it first
+        for file in "${files[@]}"; do
+            cp -n "$src/util/$file.c" "$new/util/" 2>/dev/null || :
+        done
+    fi
     # a file that did not change keeps its time
     rsync -rlp --checksum --delete "$new/" "$overlay/"
     rm -rf "$new" "$new.log"
@@ -183,8 +189,11 @@ patches_of() {
 declare -A kind_of=()
 names=()
 add_state() {
-    local name=${1//\//-}
+    local name=${1//\//-} patch
     shift
+    for patch in "${extra_patches[@]}"; do
+        name+=+$(basename "$patch" .patch)
+    done
     make_overlay "$out/$name/overlay" "$@" "${extra_patches[@]}"
     names+=("$name")
     kind_of[$name]=${state:-$(state_of "$out/$name/overlay")}
@@ -269,22 +278,27 @@ rules() {
 flags = $(compile_flags) -U_FORTIFY_SOURCE $plain -w
 apis = $(apis | paste -sd' ')
 rule qemu
-  command = cd $build && cc -I$EXPLORE -iquote \$overlay/include \$flags -fsanitize=thread -U__SANITIZE_THREAD__ \$apis -MD -MF \$out.d -o \$out -c \$in
+  description = qemu \$out
+  command = cd $build && cc -I$EXPLORE -iquote \$overlay/include -iquote $src/util \$flags -fsanitize=thread -U__SANITIZE_THREAD__ \$apis -MD -MF \$out.d -o \$out -c \$in
   depfile = \$out.d
   deps = gcc
 rule world
+  description = world \$out
   command = cc $plain -w $(pkg-config --cflags glib-2.0) -MD -MF \$out.d -o \$out -c \$in && objcopy --weaken \$out
   depfile = \$out.d
   deps = gcc
 rule litmus
+  description = litmus \$out
   command = cc $plain -O1 -Wall -I$EXPLORE -fsanitize=thread -MD -MF \$out.d -o \$out -c \$in
   depfile = \$out.d
   deps = gcc
 rule runtime
+  description = runtime \$out
   command = cc -g -O2 -fno-pie -fcf-protection=none -Wall -MD -MF \$out.d -o \$out -c \$in
   depfile = \$out.d
   deps = gcc
 rule link
+  description = link \$out
   command = $EXPLORE/link.sh \$out \$runtime -- \$world
 END
     for folder in runtime world; do

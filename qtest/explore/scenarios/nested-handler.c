@@ -12,6 +12,7 @@
 static EventNotifier device;
 static int handler_started, inner_done;
 static QEMUBH *inner_bh;
+static int vcpu, worker;
 
 static void inner_cb(void *opaque)
 {
@@ -28,15 +29,19 @@ static void device_cb(void *opaque)
     while (!inner_done) {
         aio_poll(ctx, true);
     }
-    op_done = 1;
-    /* the vCPU may sleep, and the main loop called the handler */
-    aio_wait_kick();
+    inner_done = 2;
+    if (explore_self() != vcpu) {
+        /* the vCPU may sleep, and the main loop called the handler */
+        qemu_bh_schedule(op_bh);
+    }
 }
 
 static void vcpu_entry(void *opaque)
 {
     explore_bql_lock();
-    AIO_WAIT_WHILE(NULL, !qatomic_read(&op_done));
+    while (!op_done && inner_done < 2) {
+        aio_poll(ctx, true);
+    }
     explore_bql_unlock();
 }
 
@@ -48,8 +53,6 @@ static void worker_entry(void *opaque)
     qemu_bh_schedule(work_bh);
     qatomic_set(&work_published, 1);
 }
-
-static int vcpu, worker;
 
 static const char *check(void)
 {

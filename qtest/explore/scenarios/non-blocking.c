@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A vCPU thread that polls the main context without blocking, twice.
+ * A vCPU thread that polls the main context without blocking, twice.  A handler
+ * that cannot be polled makes that look at the file descriptors.
  *
  * Related: b37548fcd1 and 70232b5253, an accept in a non-blocking aio_poll().
  *
@@ -9,6 +10,12 @@
  * Reach-rule: vcpu writes glib's wakeup
  */
 #include "parts.h"
+
+static EventNotifier idle;
+
+static void idle_cb(void *opaque)
+{
+}
 
 static void vcpu_entry(void *opaque)
 {
@@ -31,6 +38,9 @@ static void publish_op(void)
 static void set_up(void)
 {
     parts_init();
+    event_notifier_init(&idle, false);
+    parts_set_handler(event_notifier_get_fd(&idle), idle_cb);
+    main_loop_wait(true);
     part_main_loop();
     explore_thread("vcpu", vcpu_entry, NULL);
     part_notifier("worker", publish_op);

@@ -27,6 +27,9 @@ static void vcpu_entry(void *opaque)
 {
     Vcpu *vcpu = opaque;
 
+    if (vcpu == &vcpus[1]) {
+        explore_wait_for(&vcpus[0].started);
+    }
     explore_bql_lock();
     qatomic_set(&vcpu->started, 1);
     while (!vcpu->done) {
@@ -35,7 +38,6 @@ static void vcpu_entry(void *opaque)
     explore_bql_unlock();
 }
 
-/* One worker serves both: who comes first to wait is not given. */
 static void worker_entry(void *opaque)
 {
     for (int i = 0; i < 2; i++) {
