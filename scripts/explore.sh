@@ -294,7 +294,7 @@ rule litmus
   deps = gcc
 rule runtime
   description = runtime \$out
-  command = cc -g -O2 -fno-pie -fcf-protection=none -Wall -MD -MF \$out.d -o \$out -c \$in
+  command = cc -g -O2 -fno-pie -fno-omit-frame-pointer -fcf-protection=none -Wall -MD -MF \$out.d -o \$out -c \$in
   depfile = \$out.d
   deps = gcc
 rule link
@@ -554,6 +554,6 @@ judge) judge ;;
 show) show ;;
 replay)
     [ ${#names[@]} -eq 1 ] || die "--replay needs one --variant"
-    "$out/${names[0]}/bin/${scenarios[0]}" --replay "$replay"
+    "$out/${names[0]}/bin/${scenarios[0]}" --replay "$replay" || exit $?
     ;;
 esac

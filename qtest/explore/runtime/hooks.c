@@ -51,10 +51,7 @@ static void plain(uint64_t address, uint32_t size, bool write, void *pc)
         return;
     }
     store_settle();
-    shared = shared_access(address, write);
-    if ((address & 7) + size > 8) {
-        shared |= shared_access(address + size - 1, write);
-    }
+    shared = shared_access(address, size, write);
     if (!shared) {
         return;
     }
@@ -95,7 +92,7 @@ static uint64_t atomic_load(uint64_t address, uint32_t size, void *pc)
         return raw_load(address, size);
     }
     store_settle();
-    shared = shared_access(address, false);
+    shared = shared_access(address, size, false);
     if (shared) {
         fiber_park(OP_LOAD, address, size, 0, pc);
     }
@@ -117,7 +114,7 @@ static void atomic_store(uint64_t address, uint32_t size, uint64_t value,
         return;
     }
     store_settle();
-    shared = shared_access(address, true);
+    shared = shared_access(address, size, true);
     if (shared) {
         fiber_park(OP_STORE, address, size, value, pc);
     }
@@ -154,7 +151,7 @@ static uint64_t rmw(uint64_t address, uint32_t size, Rmw how, uint64_t value,
 
     if (current >= 0) {
         store_settle();
-        shared = shared_access(address, true);
+        shared = shared_access(address, size, true);
         if (shared || W->fiber[current].n_stores) {
             synchronise(OP_RMW, address, size, value, pc);
         }

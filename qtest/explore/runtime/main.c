@@ -135,7 +135,13 @@ static void shorten(Schedule *schedule)
     Schedule shorter = { 0 };
 
     for (int bound = 0; bound <= MOST_SWITCHES; bound++) {
-        if (search(&start, bound, &shorter) == VERDICT_LOST) {
+        Verdict verdict;
+
+        do {
+            shared_learned();
+            verdict = search(&start, bound, &shorter);
+        } while (shared_learned());
+        if (verdict == VERDICT_LOST) {
             *schedule = shorter;
             return;
         }

@@ -45,7 +45,7 @@ typedef struct Op {
     uint32_t size;              /* bytes; of OP_POLL: file descriptors */
     uint64_t address;           /* of OP_EVENTFD_*: the file descriptor */
     uint64_t value, old;
-    void *pc;
+    void *pc;                   /* where it is */
 } Op;
 
 typedef struct Store {
@@ -157,9 +157,11 @@ extern unsigned long stores_overflowed;
 
 /* ---- shared.c ----------------------------------------------------------- */
 
+extern bool shared_frozen;      /* learn nothing: a schedule is replayed */
+
 void shared_init(void);
-/* Notes an access of the running thread: is the word one that threads share? */
-bool shared_access(uint64_t address, bool write);
+/* Notes an access of the running thread: is a word of it shared? */
+bool shared_access(uint64_t address, uint32_t size, bool write);
 /* Words that turned out to be shared since the last call. */
 unsigned long shared_learned(void);
 void shared_write_list(void *file);

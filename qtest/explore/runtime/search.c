@@ -270,6 +270,7 @@ bool replay(const Snapshot *start, const Schedule *schedule)
 
     snapshot_restore(start);
     failure[0] = '\0';
+    shared_frozen = true;
     for (size_t i = 0; i < schedule->length && !search_failure(); i++) {
         Choice wanted = schedule->steps[i];
         bool possible = false;
@@ -285,6 +286,7 @@ bool replay(const Snapshot *start, const Schedule *schedule)
         if (!possible) {
             search_fail("step %zu is not possible: %s", i + 1,
                         fiber_name(wanted.thread));
+            shared_frozen = false;
             return false;
         }
         step(wanted);
@@ -299,5 +301,6 @@ bool replay(const Snapshot *start, const Schedule *schedule)
             check_end();
         }
     }
+    shared_frozen = false;
     return true;
 }

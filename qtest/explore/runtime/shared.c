@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which words threads share: accessed by two threads, one of them writes, and no
+ * Which words (of 4 bytes) threads share: accessed by two threads, one of them writes, and no
  * lock is held by all of them.  Only accesses to these are scheduling points.
  *
  * What is shared is learned while a search runs.  A search that learned something
@@ -25,12 +25,13 @@ typedef struct Region {
 
 static Region regions[3];
 static unsigned long learned, count;
+bool shared_frozen;
 
 static void region_init(Region *region, uint64_t begin, uint64_t end)
 {
-    region->begin = begin & ~7ull;
+    region->begin = begin & ~3ull;
     region->end = end;
-    region->words = calloc((end - region->begin) / 8 + 2, sizeof(Word));
+    region->words = calloc((end - region->begin) / 4 + 2, sizeof(Word));
 }
 
 void shared_init(void)
@@ -44,7 +45,7 @@ static Word *word_at(uint64_t address)
 {
     for (int i = 0; i < 3; i++) {
         if (address >= regions[i].begin && address < regions[i].end) {
-            return &regions[i].words[(address - regions[i].begin) >> 3];
+            return &regions[i].words[(address - regions[i].begin) >> 2];
         }
     }
     return NULL;
@@ -55,12 +56,13 @@ static bool several(unsigned threads)
     return (threads & (threads - 1)) != 0;
 }
 
-bool shared_access(uint64_t address, bool write)
+static bool access_word(Word *word, bool write)
 {
-    Word *word = word_at(address);
-
     if (!word) {
         return false;
+    }
+    if (shared_frozen) {
+        return word->shared;
     }
     if (!(word->readers | word->writers)) {
         word->locks = ~0u;
@@ -78,6 +80,16 @@ bool shared_access(uint64_t address, bool write)
         count++;
     }
     return word->shared;
+}
+
+bool shared_access(uint64_t address, uint32_t size, bool write)
+{
+    bool shared = false;
+
+    for (uint64_t a = address & ~3ull; a < address + size; a += 4) {
+        shared |= access_word(word_at(a), write);
+    }
+    return shared;
 }
 
 unsigned long shared_learned(void)
@@ -106,7 +118,7 @@ void shared_add(uint64_t address)
 void shared_write_list(void *file)
 {
     for (int i = 0; i < 3; i++) {
-        for (uint64_t a = regions[i].begin; a < regions[i].end; a += 8) {
+        for (uint64_t a = regions[i].begin; a < regions[i].end; a += 4) {
             if (word_at(a)->shared) {
                 fprintf(file, "shared %#lx %s\n", (unsigned long)a, name_of(a));
             }

@@ -16,6 +16,7 @@ enum { COLUMN = 14, PLACE = 92 };
 typedef struct Event {
     int thread;
     Op op;
+    void *caller;               /* of the function that op.pc is in */
     const char *text;
 } Event;
 
@@ -73,6 +74,24 @@ const char *name_of(uint64_t address)
     return text;
 }
 
+/* Everything is compiled with frame pointers. */
+static void *caller_of(void *pc)
+{
+    void **frame = __builtin_frame_address(0);
+
+    for (int i = 0; i < 8 && (uint64_t)frame >= STACKS &&
+                    (uint64_t)frame < TLS_AREAS; i++) {
+        void **next = frame[0];
+
+        if (frame[1] == pc) {
+            return (uint64_t)next >= STACKS && (uint64_t)next < TLS_AREAS ?
+                   next[1] : NULL;
+        }
+        frame = next;
+    }
+    return NULL;
+}
+
 void trace(int thread, OpKind kind, uint64_t address, uint32_t size,
            uint64_t old, uint64_t value, void *pc, const char *text)
 {
@@ -85,6 +104,7 @@ void trace(int thread, OpKind kind, uint64_t address, uint32_t size,
     }
     events[n_events++] = (Event) {
         .thread = thread, .text = text,
+        .caller = pc && thread >= 0 && current >= 0 ? caller_of(pc) : NULL,
         .op = {
             .kind = kind, .address = address, .size = size, .old = old,
             .value = value, .pc = pc,
@@ -92,6 +112,9 @@ void trace(int thread, OpKind kind, uint64_t address, uint32_t size,
     };
     if (pc) {
         symbols_want(pc);
+    }
+    if (events[n_events - 1].caller) {
+        symbols_want(events[n_events - 1].caller);
     }
 }
 
@@ -205,7 +228,13 @@ static void print_event(const Event *event)
     width = PLACE - indent;
     printf("%*s%-*s", indent, "", width, text);
     if (event->op.pc && event->op.kind != OP_FLUSH) {
-        printf(" %s", symbols_place(event->op.pc));
+        const char *place = symbols_place(event->op.pc);
+
+        /* what they do is said already; who calls them is not */
+        if (event->caller && !strncmp(place, "event_notifier_", 15)) {
+            place = symbols_place(event->caller);
+        }
+        printf(" %s", place);
     }
     printf("\n");
 }

@@ -27,12 +27,8 @@ static void vcpu_entry(void *opaque)
 
 static void publish(void)
 {
-    qemu_bh_schedule(work_bh);
-}
-
-static void publish_op(void)
-{
     qemu_bh_schedule(op_bh);
+    qemu_bh_schedule(work_bh);
 }
 
 static void set_up(void)
@@ -43,7 +39,6 @@ static void set_up(void)
     main_loop_wait(true);
     part_main_loop();
     explore_thread("vcpu", vcpu_entry, NULL);
-    part_notifier("worker", publish_op);
     part_notifier("notifier", publish);
 }
 
