@@ -274,7 +274,7 @@ apis() {
 rules() {
     local name file object source world runtime objects folder
     local plain='-g -O1 -fno-pie -fno-common -fno-stack-protector -fcf-protection=none -fno-omit-frame-pointer'
-    cat <<END
+    [ "$mode" = litmus ] || cat <<END
 flags = $(compile_flags) -U_FORTIFY_SOURCE $plain -w
 apis = $(apis | paste -sd' ')
 rule qemu
@@ -282,6 +282,8 @@ rule qemu
   command = cd $build && cc -I$EXPLORE -iquote \$overlay/include -iquote $src/util \$flags -fsanitize=thread -U__SANITIZE_THREAD__ \$apis -MD -MF \$out.d -o \$out -c \$in
   depfile = \$out.d
   deps = gcc
+END
+    cat <<END
 rule world
   description = world \$out
   command = cc $plain -w $(pkg-config --cflags glib-2.0) -MD -MF \$out.d -o \$out -c \$in && objcopy --weaken \$out

@@ -4,7 +4,7 @@
  *
  * SC: a store is in memory at once.  TSO: it waits in its thread's buffer, which
  * is first in, first out, and which a locked instruction, a full fence, a lock
- * or a system call empties.  PSO: stores to different words may leave in any
+ * or a system call empties.  PSO: stores to different places may leave in any
  * order, but not past a release or a write barrier (a new epoch).
  *
  * While a thread runs, memory shows its own view: what it has stored, too.
@@ -48,9 +48,10 @@ void raw_store(uint64_t address, uint32_t size, uint64_t value)
     }
 }
 
-static uint64_t word_of(uint64_t address)
+static bool overlap(const Store *store, uint64_t address, uint32_t size)
 {
-    return address >> 3;
+    return store->address < address + size &&
+           address < store->address + store->size;
 }
 
 void stores_show(int thread)
@@ -140,7 +141,7 @@ bool store_can_leave(int thread, unsigned i)
         return i == 0;
     }
     for (unsigned j = 0; j < i; j++) {
-        if (word_of(store[j].address) == word_of(store[i].address) ||
+        if (overlap(&store[j], store[i].address, store[i].size) ||
             store[j].epoch != store[i].epoch) {
             return false;
         }
@@ -159,7 +160,7 @@ void store_leave(int thread, unsigned i)
           store.pc, NULL);
 }
 
-static bool op_touches(const Op *op, uint64_t word)
+static bool op_touches(const Op *op, const Store *store)
 {
     switch (op->kind) {
     case OP_LOAD:
@@ -168,15 +169,14 @@ static bool op_touches(const Op *op, uint64_t word)
     case OP_READ:
     case OP_WRITE:
     case OP_WAIT_FOR:
-        return word_of(op->address) == word ||
-               (op->size && word_of(op->address + op->size - 1) == word);
+        return overlap(store, op->address, op->size);
     default:
         return false;
     }
 }
 
 /*
- * A store that leaves is seen only by a step on the same word.  To let it leave
+ * A store that leaves is seen only by a step on the same bytes.  To let it leave
  * just before such a step, and not earlier, loses no behaviour.
  */
 bool stores_matter(int thread)
@@ -184,19 +184,18 @@ bool stores_matter(int thread)
     const Store *store = stores_of(thread);
 
     for (unsigned i = 0; i < W->fiber[thread].n_stores; i++) {
-        uint64_t word = word_of(store[i].address);
-
         for (int other = 0; other < W->n_fibers; other++) {
             const Fiber *fiber = &W->fiber[other];
 
             if (other == thread || fiber->ended) {
                 continue;
             }
-            if (op_touches(&fiber->op, word)) {
+            if (op_touches(&fiber->op, &store[i])) {
                 return true;
             }
             for (unsigned j = 0; j < fiber->n_stores; j++) {
-                if (word_of(stores_of(other)[j].address) == word) {
+                if (overlap(&store[i], stores_of(other)[j].address,
+                            stores_of(other)[j].size)) {
                     return true;
                 }
             }

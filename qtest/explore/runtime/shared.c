@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which words (of 4 bytes) threads share: accessed by two threads, one of them writes, and no
- * lock is held by all of them.  Only accesses to these are scheduling points.
+ * Which words, of 4 bytes, threads share: accessed by two threads, one of them
+ * writes, and no lock is held by all of them.  Only accesses to these are
+ * scheduling points.
  *
  * What is shared is learned while a search runs.  A search that learned something
  * is started again; the last one learned nothing, so every access that it saw
