@@ -9,6 +9,9 @@
 #   ./build.sh unit           cases without a guest, on any tree, stock or patched
 #   ./build.sh qtest, iotest  cases with a guest: under libqtest, under ./check
 #   ./build.sh tools          SIGTERM before the sleep of qemu-storage-daemon and others
+#   ./build.sh explore [SCENARIO...]
+#                             every interleaving of the compiled event loop, in small
+#                             scenarios
 #   ./build.sh mutants        QEMU with known bugs in it: which case notices?
 #   ./build.sh verdict [BIN]  is this QEMU affected?  (no QEMU source, no root)
 #   ./build.sh verdict --suite NAME

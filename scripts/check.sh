@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit mutants qtest iotest verdict install ring diagnose shim boot models)
+[ ${#suites[@]} -gt 0 ] || suites=(shell scripts module series unit mutants qtest iotest verdict install ring diagnose shim explore boot models)
 
 take_build_folder
 guarded "$SCRIPTS/packages.sh" check
@@ -419,25 +419,39 @@ suite_windows() {
     expect 0 "the bugs of Windows are detected" "$log/windows-mutants" "$SCRIPTS/windows.sh" --mutants
 }
 
-# models.sh ends with "N verdicts, M not as expected"; each is a case.
-suite_models() {
-    local out=$log/models status=0 rows wrong i
-    say "the formal models, quick subset ..."
-    guarded "$SCRIPTS/models.sh" --quick >"$out" 2>&1 || status=$?
+# usage: verdicts NAME LOG COMMAND...: a program that ends with "N verdicts, M not as
+# expected"; each is a case
+verdicts() {
+    local name=$1 out=$2 status=0 rows wrong i
+    shift 2
+    say "$name ..."
+    guarded "$@" >"$out" 2>&1 || status=$?
     if [ "$status" -eq "$NOT_POSSIBLE" ]; then
-        result skip "the formal models" "$(tail -n 1 "$out")"
+        result skip "$name" "$(tail -n 1 "$out")"
         return
     fi
     read -r rows wrong < <(sed -n 's/^\([0-9]*\) verdicts, \([0-9]*\) not as expected.*/\1 \2/p' "$out") || :
     if [ -z "${rows:-}" ]; then
-        result not "the formal models" "exit status $status, see $out"
+        result not "$name" "exit status $status, see $out"
         return
     fi
     for ((i = 0; i < wrong; i++)); do
-        result not "a model" "see $out"
+        result not "a verdict of $name" "see $out"
     done
     passed=$((passed + rows - wrong))
     say "    $(tail -n 1 "$out")"
+}
+
+suite_models() {
+    verdicts "the formal models, quick subset" "$log/models" "$SCRIPTS/models.sh" --quick
+}
+
+# All states of the series on this release's source; the memory models; what is wrong,
+# and must be found.
+suite_explore() {
+    verdicts "memory models of the explorer" "$log/explore-litmus" "$SCRIPTS/explore.sh" --litmus
+    verdicts "every interleaving of the event loop" "$log/explore" "$SCRIPTS/explore.sh"
+    verdicts "variants of the event loop" "$log/explore-variants" "$SCRIPTS/explore.sh" --variants
 }
 
 for suite in "${suites[@]}"; do

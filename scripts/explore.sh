@@ -9,18 +9,17 @@
 #                   [SCENARIO...]
 #        explore.sh [same options] --show SCENARIO...
 #        explore.sh [same options] --replay FILE
-#        explore.sh [same options] --mutants | --litmus [NAME...]
+#        explore.sh [--tree DIR | --suite NAME] --variants [NAME...]
+#        explore.sh --litmus [NAME...]
 #
 #   --tree DIR      a QEMU tree or its build folder.  If it is configured and
 #                   built (DIR or DIR/build has build.ninja), it is used as it is
 #                   and only read; else a copy is configured, see qemu.sh
 #   --suite NAME    this Debian release's package; the default is the machine's own
 #                   release
-#   --variant NAME  stock, patched, a number: so many patches of the series; rule,
-#                   requests, ...: the first patches of it that make that state;
-#                   wrong/NAME, mutants/NAME: see qemu.sh.  The default is stock
-#                   and every part of the series that changes the event loop; with
-#                   --patch it is stock
+#   --variant NAME  stock, patched, a state of the series (rule, requests), a number or
+#                   mutants/NAME: see qemu.sh.  The default is stock and all states;
+#                   with --tree or --patch it is the tree as it is
 #   --patch FILE    this patch, too (diff -p1)
 #   --state NAME    what the tree is judged as; the default is what its functions say
 #   --sc, --tso, --pso
@@ -32,7 +31,8 @@
 #                   thread, with as few switches as there can be, and the file that
 #                   replays it
 #   --replay FILE   follow the schedule in FILE, and print it
-#   --mutants       judge the variants in qtest/explore/mutants instead
+#   --variants      judge the changes in qtest/explore/variants: each is a patch that
+#                   says to which state it belongs, and what it loses in which scenario
 #   --litmus        judge the memory models by the shapes in qtest/explore/litmus
 #
 # A row of the table: scenario, state, memory model, verdict, states, steps, shared
@@ -70,7 +70,7 @@ while [ $# -gt 0 ]; do
     --limit) limit=$(value_of "$@"); shift ;;
     --show) mode=show ;;
     --replay) mode=replay; replay=$(realpath -e -- "$(value_of "$@")") || die "there is no file $2"; shift ;;
-    --mutants) mode=mutants ;;
+    --variants) mode=variants ;;
     --litmus) mode=litmus ;;
     -*) die "unknown option $1; see --help" ;;
     *) wanted+=("$1") ;;
@@ -164,28 +164,21 @@ make_overlay() {
 
 # usage: patches_of VARIANT: its patches, one a line
 patches_of() {
-    local generation all base file
+    local generation file
     [ "$1" != stock ] || return 0
     generation=$(find_generation "$src")
-    mapfile -t all < <(series_patches "$generation")
     case $1 in
-    patched) printf '%s\n' "${all[@]}" ;;
-    wrong/* | mutants/*)
-        file=$PATCHES/${1%%/*}/$generation/${1#*/}.patch
+    mutants/*)
+        file=$PATCHES/$1.patch
         [ -e "$file" ] || die "there is no patch $file"
-        base=$(sed -n 's/^Base: \([1-9][0-9]*\)$/\1/p' "$file")
-        ! grep -qx 'Base: patched' "$file" || base=${#all[@]}
-        [ -z "$base" ] || printf '%s\n' "${all[@]:0:base}"
+        patches_of "$(sed -n 's/^Base: //p' "$file")"
         printf '%s\n' "$file"
         ;;
-    *)
-        [ "$1" -le ${#all[@]} ] || die "the series of $generation has ${#all[@]} patches, there is no patch $1"
-        printf '%s\n' "${all[@]:0:$1}"
-        ;;
+    *) series_patches "$generation" | head -n "$(length_of_state "$generation" "$1")" ;;
     esac
 }
 
-# usage: add_state NAME PATCH...: an overlay with these patches; sets $added
+# usage: add_state NAME PATCH...: an overlay with these patches
 declare -A kind_of=()
 names=()
 add_state() {
@@ -197,54 +190,48 @@ add_state() {
     make_overlay "$out/$name/overlay" "$@" "${extra_patches[@]}"
     names+=("$name")
     kind_of[$name]=${state:-$(state_of "$out/$name/overlay")}
-    added=$name
 }
 
-drop_state() {
-    unset "kind_of[$added]" "names[-1]"
-}
-
-# The shortest part of the series that makes this state.
-add_named_state() {
-    local i length
-    length=$(series_length "$(find_generation "$src")")
-    for ((i = 1; i <= length; i++)); do
-        mapfile -t patches < <(patches_of "$i")
-        add_state "$1" "${patches[@]}"
-        [ "${kind_of[$added]}" != "$1" ] || return 0
-        drop_state
-    done
-    cannot "no part of the series for this tree makes the state '$1'"
-}
-
+# usage: add_variant VARIANT
 add_variant() {
-    local patches
-    case $1 in
-    stock | patched | [1-9]* | wrong/?* | mutants/?*)
-        mapfile -t patches < <(patches_of "$1")
-        add_state "$1" "${patches[@]}"
-        ;;
-    *) add_named_state "$1" ;;
-    esac
+    local list patches
+    list=$(patches_of "$1")
+    mapfile -t patches < <(printf '%s' "${list:+$list
+}")
+    add_state "$1" "${patches[@]}"
 }
 
-# Stock, and each part of the series that differs from the part before.
+# Stock, and each state that the series for this tree makes.
 add_all_variants() {
-    local i length before patches
+    local name
     add_variant stock
-    before=$added
-    if [ ${#extra_patches[@]} -gt 0 ] || [ -n "$tree" ]; then
-        return
+    [ ${#extra_patches[@]} -eq 0 ] && [ -z "$tree" ] || return 0
+    while read -r name; do
+        add_variant "$name"
+    done < <(described "$(find_generation "$src")" state | sed 's/ | .*//')
+}
+
+# ---- our own variants: patches that say what they are made of and what they lose ----
+
+# usage: add_own_variants: those wanted, or all; sets $scenarios to what they speak of
+add_own_variants() {
+    local file name word list patches wanted_names=("${wanted[@]}")
+    if [ ${#wanted_names[@]} -eq 0 ]; then
+        for file in "$EXPLORE"/variants/*.patch; do
+            wanted_names+=("$(basename "$file" .patch)")
+        done
     fi
-    length=$(series_length "$(find_generation "$src")")
-    for ((i = 1; i <= length; i++)); do
-        mapfile -t patches < <(patches_of "$i")
-        add_state "$i" "${patches[@]}"
-        if diff -rq "$out/$before/overlay" "$out/$added/overlay" >/dev/null; then
-            drop_state
-        else
-            before=$added
-        fi
+    scenarios=()
+    for name in "${wanted_names[@]}"; do
+        file=$EXPLORE/variants/$name.patch
+        [ -e "$file" ] || die "there is no variant '$name'; there are: $(cd "$EXPLORE/variants" && printf '%s\n' *.patch | sed 's/\.patch$//' | paste -sd' ')"
+        list=$(patches_of "$(header "$file" Base)")
+        mapfile -t patches < <(printf '%s' "${list:+$list
+}")
+        state=own add_state "$name" "${patches[@]}" "$file"
+        while read -r word _; do
+            [[ " ${scenarios[*]} " == *" $word "* ]] || scenarios+=("$word")
+        done < <(header "$file" Expect | sed 's/; */\n/g')
     done
 }
 
@@ -399,6 +386,7 @@ expected() {
 # usage: missing FILE STATE REACHED: what the header says and the search did not see
 missing() {
     local fact key
+    [ "$2" != own ] || return 0
     for key in Reach "Reach-$2"; do
         while read -r fact; do
             [ -z "$fact" ] || grep -qxF -- "$fact" <<<"$3" || printf '%s\n' "$fact"
@@ -406,12 +394,18 @@ missing() {
     done | paste -sd';'
 }
 
-# usage: run_all: stdin: NAME MEMORY PROGRAM a line; each one's last line goes to
-# $results/NAME.MEMORY.SCENARIO
+# usage: run_one RESULT LIMIT MEMORY PROGRAM: leaves what it says in RESULT, and if it
+# loses something, what following that schedule says in RESULT.replay
+run_one() {
+    "$4" --memory "$3" --limit "$2" --brief --save "$1.schedule" </dev/null >"$1" 2>&1 || :
+    [ ! -e "$1.schedule" ] || "$4" --brief --replay "$1.schedule" </dev/null >"$1.replay" 2>&1 || :
+}
+export -f run_one
+
+# usage: run_all: stdin: NAME MEMORY PROGRAM a line
 run_all() {
     # shellcheck disable=SC2016
-    xargs -P "$(jobs_wanted)" -L 1 bash -c \
-        '"$4" --memory "$3" --limit "$1" --brief </dev/null >"$0/$2.$3.${4##*/}" 2>&1 || :' \
+    xargs -P "$(jobs_wanted)" -L 1 bash -c 'run_one "$0/$2.$3.${4##*/}" "$1" "$3" "$4"' \
         "$results" "$limit"
 }
 
@@ -431,6 +425,8 @@ row() {
         unjudged=$((unjudged + 1))
     elif [ "$verdict" != "$want" ]; then
         why="  <== expected: $want${claim:+; $claim}"
+    elif [ "$verdict" = lost ] && [[ $(tail -n 1 "$result.replay" 2>&1) != *$'\tlost' ]]; then
+        why="  <== following its schedule does not lose: $(tail -n 1 "$result.replay" 2>&1)"
     elif [ "$verdict" = holds ] && lacks=$(missing "$file" "$kind" "${reached//; /$'\n'}") && [ -n "$lacks" ]; then
         why="  <== never seen: $lacks"
     fi
@@ -471,6 +467,38 @@ judge() {
                         "$(expected "$EXPLORE/scenarios/$scenario.c" "${kind_of[$name]}" "$memory")"
                 done
             done
+        done
+    } >"$table"
+    columns "" <"$table"
+    summary
+}
+
+# usage: memories_of FILE
+memories_of() {
+    local memory
+    memory=$(header "$1" Memory)
+    printf '%s\n' "${memory:-sc}"
+}
+
+judge_variants() {
+    local name memory scenario want file=
+    begin=$SECONDS
+    say "exploring ${#names[@]} variants ..."
+    for name in "${names[@]}"; do
+        file=$EXPLORE/variants/$name.patch
+        while read -r scenario want; do
+            echo "$name $(memories_of "$file") $out/$name/bin/$scenario"
+        done < <(header "$file" Expect | sed 's/; */\n/g')
+    done | run_all
+    table=$(mktemp "$BUILD/explore-table.XXXXXX")
+    at_end "$table"
+    {
+        printf '%s\n' "$head_of_table"
+        for name in "${names[@]}"; do
+            file=$EXPLORE/variants/$name.patch
+            while read -r scenario want; do
+                row "$name" own "$(memories_of "$file")" "$EXPLORE/scenarios/$scenario.c" "$want"
+            done < <(header "$file" Expect | sed 's/; */\n/g')
         done
     } >"$table"
     columns "" <"$table"
@@ -542,8 +570,10 @@ mkdir -p "$out"
 [ ${#memories[@]} -gt 0 ] || memories=(sc tso)
 [ "$mode" != show ] || [ ${#wanted[@]} -gt 0 ] || die "--show wants the names of scenarios"
 [ "$mode" != replay ] || wanted=("$(sed -n 's/^scenario //p' "$replay")")
-choose scenarios
-if [ ${#variants[@]} -gt 0 ]; then
+[ "$mode" = variants ] || choose scenarios
+if [ "$mode" = variants ]; then
+    add_own_variants
+elif [ ${#variants[@]} -gt 0 ]; then
     for variant in "${variants[@]}"; do
         add_variant "$variant"
     done
@@ -553,6 +583,7 @@ fi
 build_programs "$out"
 case $mode in
 judge) judge ;;
+variants) judge_variants ;;
 show) show ;;
 replay)
     [ ${#names[@]} -eq 1 ] || die "--replay needs one --variant"
