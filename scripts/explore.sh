@@ -137,7 +137,7 @@ state_of() {
 # usage: make_overlay FOLDER PATCH...: the files that these patches change, and only
 # those that the event loop is compiled from
 make_overlay() {
-    local overlay=$1 new=$1.new patch
+    local overlay=$1 new=$1.new patch file
     shift
     rm -rf "$new"
     mkdir -p "$overlay" "$new"
@@ -179,7 +179,7 @@ patches_of() {
 }
 
 # usage: add_state NAME PATCH...: an overlay with these patches
-declare -A kind_of=()
+declare -A kind_of=() scenarios_of=()
 names=()
 add_state() {
     local name=${1//\//-} patch
@@ -230,6 +230,7 @@ add_own_variants() {
 }")
         state=own add_state "$name" "${patches[@]}" "$file"
         while read -r word _; do
+            scenarios_of[$name]+=" $word"
             [[ " ${scenarios[*]} " == *" $word "* ]] || scenarios+=("$word")
         done < <(header "$file" Expect | sed 's/; */\n/g')
     done
@@ -325,7 +326,7 @@ END
         folder=$out/$name
         [ -d "$out/$name/overlay/include" ] || folder=$out/all
         rule_once "$folder/parts.o" "$EXPLORE/parts.c" "$name"
-        for file in "${scenarios[@]}"; do
+        for file in ${scenarios_of[$name]:-${scenarios[@]}}; do
             rule_once "$folder/scenarios/$file.o" "$EXPLORE/scenarios/$file.c" "$name"
             echo "build $out/$name/bin/$file: link $objects $folder/parts.o $folder/scenarios/$file.o $world | $EXPLORE/link.sh $runtime"
             echo "  world = $objects $folder/parts.o $folder/scenarios/$file.o $world"
