@@ -111,23 +111,15 @@ find_tree() {
 
 # ---- states of the tree -----------------------------------------------------------
 
-# usage: body FILE FUNCTION: the function's lines
-body() {
-    awk -v name="$2" '
-        $0 ~ "^[a-z].*[ *]" name "\\(" || $0 ~ "^" name "\\(" { on = 1 }
-        on { print }
-        /^}/ { on = 0 }' "$1"
-}
-
 # usage: state_of FOLDER: which state of our vocabulary the sources in this overlay
-# are of, by what their functions do
+# are of, by what they call
 state_of() {
     local async=$1/util/async.c main=$1/util/main-loop.c
     [ -e "$async" ] || async=$src/util/async.c
     [ -e "$main" ] || main=$src/util/main-loop.c
-    if ! body "$async" aio_context_notifier_cb | grep -q g_main_context_wakeup; then
-        if cmp -s "$async" "$src/util/async.c"; then echo stock; else echo other; fi
-    elif ! body "$main" qemu_notify_event | grep -q g_main_context_wakeup; then
+    if ! grep -q g_main_context_wakeup "$async"; then
+        echo stock
+    elif ! grep -q g_main_context_wakeup "$main"; then
         echo rule
     else
         echo requests

@@ -9,9 +9,6 @@ int op_started, op_done, work_published, work_ran;
 QEMUBH *op_bh, *work_bh;
 QEMUTimer timer;
 
-/* its header moved in 10.0 */
-void qemu_timer_notify_cb(void *opaque, QEMUClockType type);
-
 static int main_id = -1;
 static void (*publishers[EXPLORE_MAX_THREADS])(void);
 
@@ -72,8 +69,8 @@ void parts_init(void)
 
 void parts_init_iothread(void)
 {
-    init_clocks(qemu_timer_notify_cb);
-    /* the main thread makes it long before there is an iothread */
+    /* the main thread makes its own long before there is an iothread */
+    qemu_init_main_loop(&error_fatal);
     iohandler_get_aio_context();
     ctx = aio_context_new(&error_fatal);
     name_context(ctx, "ctx->notifier");

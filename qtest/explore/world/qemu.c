@@ -154,6 +154,21 @@ bool fdmon_io_uring_setup(void *ctx, void *errp)
     return false;
 }
 
+/* ... and says why not */
+void error_free(void *error);
+void error_free(void *error)
+{
+}
+
+/* at the end of a function with ERRP_GUARD() */
+void error_propagate(void **to, void *error);
+void error_propagate(void **to, void *error)
+{
+    if (error) {
+        explore_fail("fails with an Error");
+    }
+}
+
 /* ---- variables that are only compared ---------------------------------------------------- */
 
 int qemu_loglevel;
