@@ -447,11 +447,21 @@ suite_models() {
 }
 
 # All states of the series on this release's source; the memory models; what is wrong,
-# and must be found.
+# and must be found.  What is lost is printed and followed again; a search that may not
+# take what it needs claims nothing.
 suite_explore() {
-    verdicts "memory models of the explorer" "$log/explore-litmus" "$SCRIPTS/explore.sh" --litmus
-    verdicts "every interleaving of the event loop" "$log/explore" "$SCRIPTS/explore.sh"
-    verdicts "variants of the event loop" "$log/explore-variants" "$SCRIPTS/explore.sh" --variants
+    local explore=$SCRIPTS/explore.sh
+    verdicts "shapes that judge the explorer" "$log/explore-litmus" "$explore" --litmus
+    verdicts "every interleaving of the event loop" "$log/explore" "$explore"
+    verdicts "variants of the event loop" "$log/explore-variants" "$explore" --variants
+    expect 1 "explore --show bh prints how stock loses it" "$log/explore-show" "$explore" --variant stock --sc --show bh
+    expect 1 "explore --replay follows that" "$log/explore-replay" \
+        "$explore" --variant stock --replay "$(sed -n 's/^replay: .* --replay //p' "$log/explore-show" | head -n 1)"
+    expect 1 "a search that may take 1 MiB is not exhausted" "$log/explore-limit" \
+        "$explore" --variant rule --sc --limit 1 bh
+    grep -q '^bh.*not-exhausted' "$log/explore-limit" ||
+        result not "a search that may take 1 MiB" "it says something else, see $log/explore-limit"
+    expect 2 "explore knows no such scenario" "$log/explore-unknown" "$explore" no-such-scenario
 }
 
 for suite in "${suites[@]}"; do

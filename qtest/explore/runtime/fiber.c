@@ -139,6 +139,7 @@ void fiber_run(int thread)
     memset((char *)fiber->sp - 4096, 0, 4096);
     memcpy(tls_block, tls_of(thread), tls_size);
     stores_show(thread);
+    shared_new_step();
     current = thread;
     fiber_switch(&scheduler_sp, fiber->sp);
     current = -1;

@@ -160,6 +160,8 @@ extern unsigned long stores_overflowed;
 extern bool shared_frozen;      /* learn nothing: a schedule is replayed */
 
 void shared_init(void);
+/* A thread begins a step, at the end of which is its next point. */
+void shared_new_step(void);
 /* Notes an access of the running thread: is a word of it shared? */
 bool shared_access(uint64_t address, uint32_t size, bool write);
 /* Words that turned out to be shared since the last call. */

@@ -25,7 +25,10 @@ typedef struct Region {
 } Region;
 
 static Region regions[3];
-static unsigned long learned, count;
+/* A thread that makes so many accesses and comes to no point spins. */
+enum { SPINS = 100000 };
+
+static unsigned long learned, count, accesses;
 bool shared_frozen;
 
 static void region_init(Region *region, uint64_t begin, uint64_t end)
@@ -57,6 +60,11 @@ static bool several(unsigned threads)
     return (threads & (threads - 1)) != 0;
 }
 
+void shared_new_step(void)
+{
+    accesses = 0;
+}
+
 static bool access_word(Word *word, bool write)
 {
     if (!word) {
@@ -74,8 +82,10 @@ static bool access_word(Word *word, bool write)
         word->readers |= 1u << current;
     }
     word->locks &= W->fiber[current].locks;
-    if (!word->shared && word->writers && !word->locks &&
-        several(word->readers | word->writers)) {
+    if (!word->shared &&
+        (++accesses > SPINS ||
+         (word->writers && !word->locks &&
+          several(word->readers | word->writers)))) {
         word->shared = 1;
         learned++;
         count++;
