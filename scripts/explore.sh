@@ -371,8 +371,13 @@ lookup() {
 
 # usage: expected FILE STATE MEMORY: the verdict that a scenario's header expects
 expected() {
-    local word
+    local word lacks
     word=$(lookup "$(header "$1" "Expect-$3")" "$2")
+    # "Lacks: FILE | STRING": what a tree of before a fix does not have
+    lacks=$(header "$1" Lacks)
+    if [ -n "$lacks" ] && ! grep -qF -- "${lacks#* | }" "$src/${lacks%% | *}"; then
+        word=$(lookup "$(header "$1" "Expect-lacking-$3")" "$2")
+    fi
     printf '%s\n' "${word:-$(lookup "$(header "$1" Expect)" "$2")}"
 }
 

@@ -2,7 +2,7 @@
 /*
  * No shape of memory: two threads take two locks in opposite order.
  *
- * Expect: sc sometimes; tso sometimes; pso sometimes
+ * Expect: sc deadlock; tso deadlock; pso deadlock
  */
 #include "litmus.h"
 

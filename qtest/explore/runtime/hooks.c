@@ -30,15 +30,14 @@ static void must_exist(uint64_t address)
     if (address >= (uint64_t)__start_unexpected &&
         address < (uint64_t)__stop_unexpected) {
         /* its name is behind the two instructions of the stand-in */
-        explore_fail("reads %s, which is not in this world",
-                     (char *)address + 12);
+        fail_unknown("reads", (char *)address + 12);
     }
 }
 
 void explore_unexpected(const char *name);
 void explore_unexpected(const char *name)
 {
-    explore_fail("calls %s(), which is not in this world", name);
+    fail_unknown("calls", name);
 }
 
 static void plain(uint64_t address, uint32_t size, bool write, void *pc)

@@ -12,10 +12,12 @@
  *   --replay   only this schedule
  *
  * The last line of the output, tabs between its fields: scenario, memory model,
- * verdict (holds, lost, livelock or not-exhausted), states, transitions, shared
+ * verdict (holds, lost, deadlock, livelock; fails: an assertion does; unknown: it
+ * calls what is not in this world; or not-exhausted), states, transitions, shared
  * words, ms, MiB, what was reached, what was lost.
  *
- * Exit status: 0 it holds, 1 it does not, 2 wrong use, 3 not exhausted.
+ * Exit status: 0 it holds, 1 it does not, 2 wrong use, 3 not exhausted or
+ * unknown.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -162,7 +164,7 @@ static int replay_only(void)
     }
     printf("%s\t%s\n", scenario_name,
            !possible ? "not possible here" :
-           search_failure() ? "lost" : "holds");
+           search_failure() ? search_failure_verdict() : "holds");
     return !possible ? 2 : search_failure() ? 1 : 0;
 }
 
@@ -180,13 +182,13 @@ static const char *explore(Schedule *schedule, SearchCounts *counts,
     *counts = search_counts;
     *states = states_count();
     if (verdict == VERDICT_LOST) {
-        return "lost";
+        return search_failure_verdict();
     }
     if (verdict == VERDICT_NOT_EXHAUSTED || stores_overflowed) {
         return "not-exhausted";
     }
     if (livelock_find(schedule)) {
-        search_fail("livelock: round and round, and nothing is done");
+        search_fail("livelock", "round and round, and nothing is done");
         return "livelock";
     }
     return "holds";
@@ -213,7 +215,7 @@ int main(int argc, char **argv)
     }
     verdict = explore(&schedule, &counts, &states);
     end = seconds();
-    if (!strcmp(verdict, "lost") && (!brief || save_path)) {
+    if (*(search_failure() ?: "") && strcmp(verdict, "livelock") && (!brief || save_path)) {
         shorten(&schedule);
     }
     claim = strdup(search_failure() ? search_failure() : "");
@@ -226,5 +228,6 @@ int main(int argc, char **argv)
     reach_print(stdout);
     printf("\t%s\n", claim);
     return !strcmp(verdict, "holds") ? 0 :
-           !strcmp(verdict, "not-exhausted") ? 3 : 1;
+           !strcmp(verdict, "not-exhausted") ||
+           !strcmp(verdict, "unknown") ? 3 : 1;
 }

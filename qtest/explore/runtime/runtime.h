@@ -261,7 +261,12 @@ bool replay(const Snapshot *start, const Schedule *schedule);
 
 /* Why this path fails, or NULL. */
 const char *search_failure(void);
-void search_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The verdict that this makes: lost, deadlock, fails or unknown. */
+const char *search_failure_verdict(void);
+void search_fail(const char *verdict, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* explore_fail() for what this world cannot tell: no verdict on the scenario. */
+_Noreturn void fail_unknown(const char *what, const char *name);
 
 /* ---- reach.c ---------------------------------------------------------------------- */
 

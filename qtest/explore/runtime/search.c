@@ -33,12 +33,14 @@ SearchCounts search_counts;
 static Frame *frames;
 static size_t n_frames, max_frames, frame_bytes;
 static char failure[512];
+static const char *failure_verdict;
 
-void search_fail(const char *format, ...)
+void search_fail(const char *verdict, const char *format, ...)
 {
     va_list ap;
 
     if (!failure[0]) {
+        failure_verdict = verdict;
         va_start(ap, format);
         vsnprintf(failure, sizeof(failure), format, ap);
         va_end(ap);
@@ -50,6 +52,24 @@ const char *search_failure(void)
     return failure[0] ? failure : NULL;
 }
 
+const char *search_failure_verdict(void)
+{
+    return failure_verdict;
+}
+
+/* The thread that runs goes no further, and neither does this path. */
+static _Noreturn void fail_thread(const char *verdict, const char *text)
+{
+    if (current < 0) {
+        fprintf(stderr, "explore: in the set-up: %s\n", text);
+        exit(2);
+    }
+    search_fail(verdict, "%s %s", fiber_name(current), text);
+    W->fiber[current].n_stores = 0;
+    memset(&W->fiber[current].pending, 0, sizeof(Store));
+    fiber_end();
+}
+
 void explore_fail(const char *format, ...)
 {
     char text[400];
@@ -58,14 +78,16 @@ void explore_fail(const char *format, ...)
     va_start(ap, format);
     vsnprintf(text, sizeof(text), format, ap);
     va_end(ap);
-    if (current < 0) {
-        fprintf(stderr, "explore: in the set-up: %s\n", text);
-        exit(2);
-    }
-    search_fail("%s %s", fiber_name(current), text);
-    W->fiber[current].n_stores = 0;
-    memset(&W->fiber[current].pending, 0, sizeof(Store));
-    fiber_end();
+    fail_thread("fails", text);
+}
+
+void fail_unknown(const char *what, const char *name)
+{
+    char text[400];
+
+    snprintf(text, sizeof(text), "%s %s, which is not in this world", what,
+             name);
+    fail_thread("unknown", text);
 }
 
 static void step(Choice choice)
@@ -123,13 +145,13 @@ static void check_end(void)
     search_counts.ends++;
     for (int t = 0; t < W->n_fibers; t++) {
         if (!W->fiber[t].ended && W->fiber[t].op.kind == OP_LOCK) {
-            search_fail("deadlock: %s waits for %s forever", fiber_name(t),
+            search_fail("deadlock", "%s waits for %s forever", fiber_name(t),
                         name_of(W->fiber[t].op.address));
         }
     }
     claim = explore_scenario.check();
     if (claim) {
-        search_fail("%s", claim);
+        search_fail("lost", "%s", claim);
     }
 }
 
@@ -284,7 +306,7 @@ bool replay(const Snapshot *start, const Schedule *schedule)
                         list[k].store == wanted.store;
         }
         if (!possible) {
-            search_fail("step %zu is not possible: %s", i + 1,
+            search_fail("unknown", "step %zu is not possible: %s", i + 1,
                         fiber_name(wanted.thread));
             shared_frozen = false;
             return false;

@@ -3,9 +3,13 @@
  * AIO_WAIT_WHILE() in a temporary waiter, and aio_wait_kick() from the thread
  * that makes its condition false.
  *
- * Related: 7455ff1aa0 ("aio_wait_kick: add missing memory barrier").
+ * Before 7455ff1aa0 ("aio_wait_kick: add missing memory barrier", v7.2) the kicker may
+ * look at the number of waiters before its store of the condition is in memory.
  *
  * Expect: stock holds; rule holds; requests holds
+ * Lacks: util/aio-wait.c | smp_mb();
+ * Expect-lacking-tso: stock lost; rule lost; requests lost
+ * Expect-lacking-pso: stock lost; rule lost; requests lost
  * Reach: main sleeps; vcpu sleeps; kicker writes ctx->notifier
  */
 #include "parts.h"

@@ -86,6 +86,12 @@ int g_unix_set_fd_nonblocking(int fd, int nonblock, void *error)
     return 1;
 }
 
+int fcntl_setfl(int fd, int flag);
+int fcntl_setfl(int fd, int flag)
+{
+    return 0;
+}
+
 int qemu_set_blocking(int fd, bool block, void *errp);
 int qemu_set_blocking(int fd, bool block, void *errp)
 {
@@ -175,3 +181,24 @@ int qemu_loglevel;
 int trace_events_enabled_count;
 bool message_with_timestamp;
 void *error_abort, *error_fatal, *error_warn;
+
+/* up to 6.2 thread-local, and used in polling mode only, which is off */
+__thread char rcu_reader[64];
+
+/* ---- whose context it is: iothread.c, up to 6.0 ------------------------------------------ */
+
+static __thread void *own_context;
+
+void *qemu_get_aio_context(void);
+
+void *qemu_get_current_aio_context(void);
+void *qemu_get_current_aio_context(void)
+{
+    return own_context ? own_context : qemu_get_aio_context();
+}
+
+void qemu_set_current_aio_context(void *ctx);
+void qemu_set_current_aio_context(void *ctx)
+{
+    own_context = ctx;
+}
