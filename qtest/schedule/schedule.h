@@ -58,7 +58,7 @@ typedef enum RoleKind {
 typedef struct Role {
     char name[SCHEDULE_NAME];
     RoleKind kind;
-    char arg[64];           /* marks, or a pattern: image's file, thread's name */
+    char arg[64];           /* marks; pattern of an image or a thread's name */
 } Role;
 
 /* "ROLE POINT [after ROLE POINT]"; reached: since the round began */
