@@ -115,10 +115,10 @@ typedef struct {
 } WakeupCase;
 
 /* the first disk reads its first sector */
-#define IDE_READ { 0x1f6, 0xe0 }, { 0x1f2, 1 }, { 0x1f3, 0 }, { 0x1f4, 0 }, \
-                 { 0x1f5, 0 }, { 0x1f7, 0x20 }
-
-static const PortWrite asks_read[] = { IDE_READ, { } };
+static const PortWrite asks_read[] = {
+    { 0x1f6, 0xe0 }, { 0x1f2, 1 }, { 0x1f3, 0 }, { 0x1f4, 0 },
+    { 0x1f5, 0 }, { 0x1f7, 0x20 }, { }
+};
 
 /* It cannot be read; no geometry is guessed out of its first sector. */
 #define BAD_DISK "-blockdev driver=blkdebug,node-name=bad," \
@@ -517,8 +517,8 @@ static void worked(QDict *response)
 }
 
 /*
- * No timer of the host's clock: it would wake the main loop.  Threads have their
- * names, by which a schedule knows them.
+ * No timer of the host's clock: it would wake the main loop.  Threads have
+ * their names, by which a schedule knows them.
  */
 static char *side_options(const Run *run)
 {
@@ -794,8 +794,8 @@ static uint64_t count_switches(pid_t pid)
 }
 
 /*
- * True when QEMU is @met times as scheduled and still: the main thread sleeps in
- * a poll and all others in whatever, and none of them ran between two looks.
+ * True when QEMU is @met times as scheduled and still: the main thread sleeps
+ * in a poll and all others in whatever, and none of them ran between two looks.
  * False when it is gone, or the bound is reached.
  */
 static bool wait_still(Run *run, unsigned met)
