@@ -851,8 +851,8 @@ static void start_request(Run *run)
 
 /*
  * SIGTERM is lost when QEMU has handled it, is still, and a second one ends it:
- * that one finds the main loop in its poll.  A guest's request is lost when QEMU
- * is still, and leaves when spoken to.
+ * that one finds the main loop in its poll.  A guest's request is lost when
+ * QEMU is still, and leaves when spoken to.
  */
 static void ask_for_request(Run *run, unsigned met)
 {
