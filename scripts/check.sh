@@ -339,14 +339,18 @@ suite_install() {
 
 # 10.2.2, whose main loop sleeps on the ring, from the source beside sid's newest
 suite_ring() {
-    local version=sid=10.2.2 folder name='stock 10.2.2, with the ring'
-    if ! folder=$(guarded "$SCRIPTS/qemu.sh" --suite $version 2>"$log/ring-build"); then
-        result skip "$name" "$(tail -n 1 "$log/ring-build")"
-        return
-    fi
-    unit_on $version stock
-    expect 1 "verdict on $name: AFFECTED" "$log/ring-verdict" \
-        "$SCRIPTS/verdict.sh" --seconds 30 "$folder/qemu-system-x86_64"
+    local version=sid=10.2.2 variant folder name want=1
+    for variant in stock patched; do
+        name="$variant 10.2.2, with the ring"
+        if ! folder=$(guarded "$SCRIPTS/qemu.sh" --suite $version --variant "$variant" 2>"$log/ring-$variant-build"); then
+            result skip "$name" "$(tail -n 1 "$log/ring-$variant-build")"
+            continue
+        fi
+        unit_on $version "$variant"
+        expect "$want" "verdict on $name ends with status $want" "$log/ring-$variant-verdict" \
+            "$SCRIPTS/verdict.sh" --seconds 30 "$folder/qemu-system-x86_64"
+        want=0
+    done
 }
 
 # usage: with_debug_info FILE: the stock build linked again, its event loop (one
