@@ -320,7 +320,7 @@ EOF
 @test "diagnose: a kernel without pidfd_getfd" {
     begin
     command -v strace >/dev/null || skip "no strace"
-    hang lost-bh 1 "strace -f -o /dev/null -e inject=pidfd_getfd:error=ENOSYS $tool --wake \$AIO_WAKEUP_PID; echo status \$?"
+    hang lost-bh 1 "strace -f --seccomp-bpf -o /dev/null -e trace=pidfd_getfd -e inject=pidfd_getfd:error=ENOSYS $tool --wake \$AIO_WAKEUP_PID; echo status \$?"
     grep -q '^LOST WAKEUP' held
     grep -q 'could not be written: .*(Linux 5.6 or later is needed).*sent SIGALRM, for its signalfd: the pending work is done' held
     grep -qx 'status 0' held

@@ -27,7 +27,7 @@
 #include "target.h"
 #include "wake.h"
 
-#define WAIT_US 400000
+#define WAIT_US 1000000
 #define STEP_US 500
 
 #define TURN_STEPS 200
